@@ -1,0 +1,165 @@
+"""``plan.json`` and ``tensions/<id>/meta.json``: a proposal that was checked, completed and recorded."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from dialectic.state.base import FilledBy, JsonObject, MoveType, Record, Side, Text, without_nulls
+from dialectic.state.proposal import Edit, Prediction, Source, Transcendent
+
+NOT_RECORDED = "not recorded"
+"""Stands in an upgraded file where an older writer left text out."""
+
+
+class Plan(Record):
+    """One iteration's plan, written once before its run (formats, plan.json)."""
+
+    nullable: ClassVar[frozenset[str]] = frozenset(
+        {"parent_commit", "candidate_commit", "knowledge_anchor_experiment_id", "knowledge_opposing_experiment_id"}
+    )
+
+    session_id: str
+    iteration: int
+    iteration_label: str
+    experiment_index: int
+    created_at: str
+    status: str = "planned"
+    runner_mode: str
+    parent_commit: str | None = None
+    candidate_commit: str | None = None
+    execution_id: str
+    execution_dir: str
+    prediction: Text
+    prediction_scored: Prediction
+    move_type: MoveType
+    why_now: Text
+    knowledge_anchor_experiment_id: str | None = None
+    knowledge_opposing_experiment_id: str | None = None
+    knowledge_selection_reason: Text
+    knowledge_transcendent_prediction: Text
+    thesis: Text
+    antithesis: Text
+    synthesis_candidate: Text
+    active_tension_ids: list[str] = []
+    active_tension_count: int = 0
+    tensions_path: str
+    actual_train_py: str
+    actual_train_diff_patch: str
+    transcendent_result_path: str
+    prepare_phase_path: str
+    prepare_summary: Text
+    prepare_modified_files: list[str] = []
+    edits: list[Edit] = []
+    knobs: dict[str, str] = {}
+    """Every knob's source text in this candidate."""
+    base_experiment_id: str = ""
+    """The incumbent that the edits applied to; empty for the baseline."""
+    fingerprint: str = ""
+    """SHA-256 of the candidate's normalised syntax tree with profile, budget and data."""
+    filled_by: dict[str, FilledBy] = {}
+
+    @classmethod
+    def upgrade(cls, data: JsonObject) -> JsonObject:
+        """Version 1: any field may be null; nothing was predicted as a number."""
+        text = dict.fromkeys(
+            (
+                "prediction",
+                "why_now",
+                "knowledge_selection_reason",
+                "knowledge_transcendent_prediction",
+                "thesis",
+                "antithesis",
+                "synthesis_candidate",
+                "prepare_summary",
+            ),
+            NOT_RECORDED,
+        )
+        root = f"iterations/{data.get('iteration_label', '')}"
+        paths = {
+            "tensions_path": f"{root}/tensions",
+            "actual_train_py": f"{root}/actual/train.py",
+            "actual_train_diff_patch": f"{root}/actual/train.diff.patch",
+            "transcendent_result_path": f"{root}/transcendent/result.json",
+            "prepare_phase_path": f"{root}/codex/prepare",
+        }
+        guess = {
+            "direction": "unchanged",
+            "expected_delta": 0.0,
+            "interval": (0.0, 0.0),
+            "confidence": 0.0,
+            "mechanism": NOT_RECORDED,
+        }
+        defaults: JsonObject = {
+            "experiment_index": data.get("iteration", 0),
+            "runner_mode": "local",
+            "execution_id": "",
+            "execution_dir": "",
+            "move_type": "exploit",
+            "prediction_scored": guess,
+            "filled_by": {
+                name: "computed" for name in (*text, "move_type", "prediction_scored") if data.get(name) is None
+            },
+        }
+        return text | paths | defaults | without_nulls(data)
+
+
+class TensionRecord(Record):
+    """``tensions/<id>/meta.json``; both poles' snapshots lie beside it."""
+
+    id: str
+    label: str
+    kind: str
+    why_active: Text
+    favored_side: Side
+    created_in_iteration: int
+    updated_in_iteration: int
+    thesis_summary: Text
+    thesis_source: Source
+    thesis_train_py: str
+    antithesis_summary: Text
+    antithesis_source: Source
+    antithesis_train_py: str
+
+    @classmethod
+    def upgrade(cls, data: JsonObject) -> JsonObject:
+        """Version 1: any field may be null."""
+        name = data.get("id") or "tension"
+        root = f"iterations/{data.get('created_in_iteration') or 0:03d}/tensions/{name}"
+        defaults: JsonObject = {
+            "id": name,
+            "label": name,
+            "kind": name,
+            "why_active": NOT_RECORDED,
+            "favored_side": "thesis",
+            "created_in_iteration": 0,
+            "updated_in_iteration": 0,
+            "thesis_summary": NOT_RECORDED,
+            "antithesis_summary": NOT_RECORDED,
+            "thesis_source": {"type": "inline"},
+            "antithesis_source": {"type": "inline"},
+            "thesis_train_py": f"{root}/thesis/train.py",
+            "antithesis_train_py": f"{root}/antithesis/train.py",
+        }
+        return defaults | without_nulls(data)
+
+
+class TranscendentRecord(Record):
+    """``transcendent/result.json``: the third form, and what the run said about it."""
+
+    source_tension_ids: list[str] = []
+    thesis_ref: str = ""
+    antithesis_ref: str = ""
+    emergent_thought: Text = ""
+    concrete_change: Text = ""
+    tested_in_iteration: bool = False
+    result_status: str = "proposed"
+
+    @classmethod
+    def of(cls, proposed: Transcendent) -> TranscendentRecord:
+        """The record of what prepare proposed."""
+        return cls.model_validate(proposed.model_dump(exclude={"train_py_source"}))
+
+    @classmethod
+    def upgrade(cls, data: JsonObject) -> JsonObject:
+        """Version 1: any field may be null."""
+        return without_nulls(data)
