@@ -38,6 +38,8 @@ class PrepareContext:
     """Monotonic time (:func:`time.monotonic`) by which the phase must end."""
     check: Callable[[Proposal], Refusal | None]
     """Whether the workspace would take the proposal; it costs no compute."""
+    refusals: tuple[Refusal, ...] = ()
+    """Why this agent's earlier proposals of this iteration were refused, oldest first."""
     crash: str = ""
     """The traceback of this iteration's first text, when it crashed before training and may be mended once."""
 

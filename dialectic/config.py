@@ -1,0 +1,107 @@
+"""Settings: defaults < ``dialectic.toml`` < ``DIALECTIC_*`` < flags.
+
+A key that nobody knows is refused in the file and in flags. In the environment it is only warned about, because a
+variable may be meant for another version.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from dialectic.errors import UsageError
+
+FILE_NAME = "dialectic.toml"
+PREFIX = "DIALECTIC_"
+RUN_VARIABLES = frozenset({"ROOT", "CACHE", "RUN_DIR", "RUN_SEED", "LIVE_EVENTS"})
+"""Variables of ours that are no settings: where things are, and what a run is handed."""
+
+SettingValue = str | int | float | bool | Path | None
+
+
+class Settings(BaseSettings):
+    """What a session is asked to do; every field is a flag of ``dialectic run``, a key of the file and a variable."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    iterations: int = Field(default=20, ge=1)
+    """Candidates after the baseline."""
+    session: str | None = None
+    """Name of the new session; the time when it is left out."""
+    profile: str | None = None
+    """Chosen from the hardware when left out."""
+    budget: float | None = Field(default=None, gt=0)
+    """Seconds of training instead of the profile's own."""
+    corpus: str | None = None
+    agent: str = "builtin"
+    model: str | None = None
+    script: Path | None = None
+    """The file that the scripted agent and executor read."""
+    executor: str = "local"
+    seed: int = Field(default=1, ge=0)
+    adopt: bool = True
+    """Whether a proven-enough incumbent may replace the top-level train.py at the very end."""
+
+
+def load(root: Path, flags: Mapping[str, SettingValue]) -> Settings:
+    """The settings for a research folder; flags that are None were not given.
+
+    Raises:
+        UsageError: an unknown key, or a value that does not fit; one line that names where it stands.
+    """
+    file = root / FILE_NAME
+
+    class Layered(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (no .env file: keys do not belong there)
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    _check_syntax(file)
+    try:
+        layered = Layered(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise UsageError(_one_line(error, given, file)) from error
+    return Settings.model_construct(**dict(layered))
+
+
+def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
+    """``DIALECTIC_*`` variables that mean nothing to this version."""
+    environment = os.environ if environment is None else environment
+    known = {name.upper() for name in Settings.model_fields} | RUN_VARIABLES
+    return sorted(name for name in environment if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known)
+
+
+def _check_syntax(file: Path) -> None:
+    """pydantic-settings reports broken TOML as a value error without the file's name; so it is read once before."""
+    try:
+        if file.exists():
+            tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file}: is not valid TOML ({error}); mend that line") from error
+
+
+def _one_line(error: ValidationError, given: Mapping[str, SettingValue], file: Path) -> str:
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    if name in given:
+        where = f"--{name.replace('_', '-')}"
+    elif PREFIX + name.upper() in os.environ:
+        where = PREFIX + name.upper()
+    else:
+        where = f"{file}: {name}"
+    if first["type"] == "extra_forbidden":
+        return f"{where}: there is no such setting; known are {', '.join(sorted(Settings.model_fields))}"
+    return f"{where}: {first['msg'].lower()}, got {first['input']!r}"

@@ -1,0 +1,17 @@
+"""The only place where the rooms meet.
+
+turn       the loop itself, one page: brief, propose, plan, run, score, judge, reflect, record, learn
+house      what a session holds in memory between two iterations, rebuilt from its files
+opening    everything that is checked and made before the first run
+facts      the machine, the data and the profile, as prepare.py and the system tell them
+propose    one prepare phase: the briefing, the proposal, its refusals and its fallback
+plan       the plan, recorded with everything it names
+measure    one run and its scoring, as jobs
+reflect    one reflect phase and the result
+closing    how a session ends, and the adoption into the top-level train.py
+"""
+
+from dialectic.loop.closing import adopt
+from dialectic.loop.turn import run_session
+
+__all__ = ["adopt", "run_session"]

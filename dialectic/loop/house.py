@@ -1,0 +1,119 @@
+"""What a session holds in memory between two iterations; all of it comes from the session's files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dialectic import knowledge
+from dialectic.config import Settings
+from dialectic.session import Iteration, Session, remove_model
+from dialectic.state.base import experiment_id, utc_now
+from dialectic.state.contracts import Agent, Executor
+from dialectic.state.observer import Observer, Phase
+from dialectic.state.plan import Plan
+from dialectic.state.program import Steering
+from dialectic.state.result import Result
+from dialectic.state.session import DataFacts, LiveState, PhaseState, ProfileFacts, SessionRecord
+from dialectic.verdict import Belief
+
+KNOWLEDGE = "knowledge_base"
+
+
+@dataclass
+class House:
+    """A session at work."""
+
+    root: Path
+    settings: Settings
+    session: Session
+    record: SessionRecord
+    profile: ProfileFacts
+    agent: Agent
+    fallback: Agent
+    executor: Executor
+    observer: Observer
+    graph: knowledge.TensionGraph
+    belief: Belief
+    incumbent_text: str
+    """The kept ``train.py``: at first the file as it was found."""
+    incumbent_iteration: int = 1
+    program: str = ""
+    """``program.md`` as it was at the start of this iteration."""
+    steering: Steering = field(default_factory=Steering)
+    history: list[Iteration] = field(default_factory=list)
+    known: dict[str, str] = field(default_factory=dict)
+    """Fingerprint of every candidate so far → its experiment id."""
+    commits: dict[int, str | None] = field(default_factory=dict)
+    prepare_state: PhaseState = field(default_factory=PhaseState)
+    reflect_state: PhaseState = field(default_factory=PhaseState)
+    iteration: int = 1
+
+    def experiment_id(self, iteration: int) -> str:
+        """The global name of an iteration of this session."""
+        return experiment_id(self.session.id, iteration)
+
+    @property
+    def data(self) -> DataFacts:
+        """The prepared data; a session of ours always records them."""
+        assert self.record.data is not None
+        return self.record.data
+
+    def enter(self, iteration: int, phase: Phase, k: int = 1) -> None:
+        """Say which phase begins: on the screen, in ``live/state.json`` and in the session's events."""
+        if phase == "prepare":
+            self.iteration, self.reflect_state = iteration, PhaseState()
+        if phase in ("prepare", "reflect"):
+            state = PhaseState(status="running", started_at=utc_now())
+            setattr(self, f"{phase}_state", state)
+        self.observer.phase(iteration, phase, k)
+        name = {"prepare": "prepare_started", "run": "run_started", "reflect": "reflect_started"}.get(phase)
+        if name:
+            self.session.append_event(name, iteration, k=k)
+        self.live(phase)
+
+    def leave(self, iteration: int, phase: Phase, **fields: str | float | None) -> None:
+        """Say that a phase is over."""
+        if phase in ("prepare", "reflect"):
+            running: PhaseState = getattr(self, f"{phase}_state")
+            done = running.model_copy(update={"status": "completed", "completed_at": utc_now()})
+            setattr(self, f"{phase}_state", done)
+        name = {"verdict": "verdict", "run": "run_completed"}.get(phase, f"{phase}_completed")
+        self.session.append_event(name, iteration, **fields)
+
+    def live(self, phase: str, is_active: bool = True) -> None:
+        """Replace ``live/state.json``."""
+        self.session.write_live(
+            LiveState.model_validate(
+                {
+                    "session_id": self.session.id,
+                    "is_active": is_active,
+                    "phase": phase,
+                    "current_iteration_label": f"{self.iteration:03d}",
+                    "experiment_index": self.iteration,
+                    "experiment_count": self.settings.iterations + 1,
+                    "updated_at": utc_now(),
+                    "prepare": self.prepare_state,
+                    "reflect": self.reflect_state,
+                }
+            )
+        )
+
+    def learn(self, plan: Plan, result: Result, belief: Belief) -> None:
+        """Fold a finished iteration into what the session knows, in memory and on disk."""
+        tensions = self.session.read(plan.iteration)[2]
+        self.history.append((plan, result, tensions))
+        self.belief = belief
+        self.known.setdefault(plan.fingerprint, self.experiment_id(plan.iteration))
+        folder = self.session.iteration(plan.iteration)
+        if result.verdict.decision == "keep":
+            if plan.iteration > 1:
+                remove_model(self.session.iteration(self.incumbent_iteration).run(1))
+            self.incumbent_iteration = plan.iteration
+            self.incumbent_text = folder.train_py.read_text(encoding="utf-8")
+        else:
+            remove_model(folder.run(1))
+        self.graph.add(plan, result, tensions)
+        knowledge.write(self.root / KNOWLEDGE, self.graph)
+        self.session.write_manifest(self.history)
+        self.observer.finished(plan, result)

@@ -1,0 +1,179 @@
+"""One iteration's runs and their scoring, as jobs for the executor."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dialectic.errors import Interrupted
+from dialectic.loop.house import House
+from dialectic.scorer.job import read_answer, scoring_job
+from dialectic.state.base import Metrics, Status, iteration_label
+from dialectic.state.files import make_folder
+from dialectic.state.plan import Plan
+from dialectic.state.result import ScoredRun
+from dialectic.state.run import NO_EXIT_CODE, Failure, Job, Limits, LiveEvent, RunRecord, Score
+from dialectic.state.session import ProfileFacts
+from dialectic.verdict import baseline_runs
+
+START_SECONDS = {"cpu": 120.0, "mps": 300.0, "cuda": 600.0}
+"""What a run may take beside its budget: start, compilation, export."""
+SCORE_SECONDS = {"cpu": 600.0, "mps": 900.0, "cuda": 900.0}
+CPU_CLOCK_STRETCH = 4.0
+"""On the CPU clock the wall limit is this many budgets: others may be using the machine."""
+POLL_SECONDS = (0.02, 0.25)
+"""Between two looks at a job: first often, so that a short one costs nothing, then seldom."""
+
+
+@dataclass
+class Measurement:
+    """What an iteration's runs came to."""
+
+    status: Status = "rejected"
+    failure: Failure = field(default_factory=Failure)
+    record: RunRecord | None = None
+    """Of run 1; None when nothing ran."""
+    score: Score | None = None
+    """Of run 1."""
+    runs: list[ScoredRun] = field(default_factory=list)
+    train_seconds: float = 0.0
+    wall_seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """Of run 1."""
+        return self.record.exit_code if self.record else NO_EXIT_CODE
+
+    @property
+    def summary(self) -> Metrics:
+        """The nine summary numbers of run 1, ``val_bpb`` from the scorer and never from the run."""
+        claimed = dict(self.record.metrics) if self.record else {}
+        claimed.pop("val_bpb", None)
+        return claimed | ({"val_bpb": self.score.val_bpb} if self.score else {})
+
+
+def wall_limit(profile: ProfileFacts) -> float:
+    """Seconds of wall time that one run may take."""
+    stretch = CPU_CLOCK_STRETCH if profile.clock == "cpu" else 1.0
+    return stretch * profile.time_budget + START_SECONDS[profile.device]
+
+
+def run_seed(session_seed: int, iteration: int, k: int) -> int:
+    """A run's seed: a hash of session seed, iteration and run number, so it is never used twice nor chosen."""
+    digest = hashlib.sha256(f"{session_seed}:{iteration}:{k}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % 2**31
+
+
+def measure(house: House, plan: Plan, rejected: Failure) -> Measurement:
+    """Run and score a candidate; the baseline of a longer session twice."""
+    result = Measurement(failure=rejected)
+    if rejected.kind != "none":
+        return result
+    repeats = baseline_runs(house.settings.iterations) if plan.iteration == 1 else 1
+    for k in range(1, repeats + 1):
+        _measure_once(house, plan, k, result)
+        if result.failure.kind != "none":
+            break
+    return result
+
+
+def _measure_once(house: House, plan: Plan, k: int, result: Measurement) -> None:
+    """One run with its scoring; fills ``result``."""
+    started = time.monotonic()
+    house.enter(plan.iteration, "run", k)
+    job = train_job(house, plan, k)
+    record = await_job(house, job, lambda event: house.observer.event(plan, event))
+    house.leave(plan.iteration, "run", k=k, status=record.status, exit_code=record.exit_code)
+    result.train_seconds += record.metrics.get("training_seconds", 0.0)
+    if k == 1:
+        result.record, result.status, result.failure = record, record.status, record.failure
+    if record.status == "completed":
+        _score(house, plan, job, k, result)
+    result.wall_seconds += time.monotonic() - started
+
+
+def _score(house: House, plan: Plan, job: Job, k: int, result: Measurement) -> None:
+    house.enter(plan.iteration, "score", k)
+    scoring = scoring_job(
+        job,
+        Path(job.folder) / "model.pt2",
+        house.session.prepare_py,
+        Path(house.data.folder),
+        house.profile.name,
+        common_environment(house.profile),
+        Limits(wall_seconds=SCORE_SECONDS[house.profile.device]),
+    )
+    answer = read_answer(scoring, await_job(house, scoring))
+    if isinstance(answer, Failure):
+        if k == 1:
+            result.status, result.failure = "rejected", answer
+        return
+    result.runs.append(
+        ScoredRun(of="candidate", seed=run_seed(house.settings.seed, plan.iteration, k), val_bpb=answer.val_bpb)
+    )
+    if k == 1:
+        result.score = answer
+
+
+def train_job(house: House, plan: Plan, k: int) -> Job:
+    """The training run as data: its files, its whole environment, its limits."""
+    folder = house.session.iteration(plan.iteration)
+    profile = house.profile
+    return Job(
+        job_id=f"{house.session.id}:{iteration_label(plan.iteration)}:{k}",
+        folder=str(make_folder(folder.run(k))),
+        command=["{python}", "train.py"],
+        inputs={"train.py": str(folder.train_py), "prepare.py": str(house.session.prepare_py)},
+        links={name: str(Path(house.data.folder) / name) for name in ("tokenizer", "train")},
+        outputs=["model.pt2", "live-events.ndjson"],
+        environment=common_environment(profile)
+        | {
+            "DIALECTIC_RUN_DIR": "{work}",
+            "DIALECTIC_RUN_SEED": str(run_seed(house.settings.seed, plan.iteration, k)),
+            "DIALECTIC_PROFILE": profile.name,
+            "DIALECTIC_BUDGET": str(profile.time_budget),
+            "DIALECTIC_CACHE": "{links}",
+            "DIALECTIC_LIVE_EVENTS": "{work}/live-events.ndjson",
+        },
+        limits=Limits(wall_seconds=wall_limit(profile)),
+    )
+
+
+def common_environment(profile: ProfileFacts) -> dict[str, str]:
+    """What every process of ours is given (design, section 8); nothing of the user's environment gets through."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "HOME": "{private}/home",
+        "TMPDIR": "{private}/tmp",
+        "LANG": "C.UTF-8",
+        "OMP_NUM_THREADS": str(cores),
+        # Spinning threads burn CPU time that a CPU clock would count as training.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0") if profile.device == "cuda" else "",
+    }
+
+
+def await_job(house: House, job: Job, watch: Callable[[LiveEvent], None] | None = None) -> RunRecord:
+    """Submit ``job`` and wait for its end; a stop by the user stops the job first."""
+    handle = house.executor.submit(job)
+    offset, pause = 0, POLL_SECONDS[0]
+    try:
+        while True:
+            ended = house.executor.poll(handle).state != "running"
+            if watch:
+                events, offset = house.executor.events(handle, offset)
+                for event in events:
+                    watch(event)
+            if ended:
+                return house.executor.collect(handle)
+            time.sleep(pause)
+            pause = min(pause * 1.3, POLL_SECONDS[1])
+    except Interrupted:
+        house.executor.cancel(handle)
+        raise

@@ -1,0 +1,149 @@
+"""Everything that is checked and made before the first run; what is wrong is said before anything is written."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from dialectic import agents, executors, workspace
+from dialectic.config import Settings
+from dialectic.errors import RecordError, SessionError, StorageError, UsageError, WorkspaceError
+from dialectic.knowledge import TensionGraph, rebuild
+from dialectic.loop import facts
+from dialectic.loop.house import House
+from dialectic.loop.measure import wall_limit
+from dialectic.session import LOGS, Session, check_session_id, new_session_id, open_session, session_ids
+from dialectic.state.base import utc_now
+from dialectic.state.observer import Announcement, Observer
+from dialectic.state.session import AgentFacts, ProfileFacts, SessionRecord
+from dialectic.verdict import Belief, baseline_runs
+from dialectic.workspace import read_knobs, read_steering
+
+TOP_FILES = ("train.py", "prepare.py", "program.md")
+
+
+def open_house(root: Path, settings: Settings, observer: Observer) -> House:
+    """Check everything, prepare the data where they are missing, and lay the session down.
+
+    Raises:
+        DialecticError: something is wrong; nothing was written.
+    """
+    session_id = check_session_id(settings.session) if settings.session else new_session_id(root)
+    if (root / LOGS / session_id).exists():
+        raise SessionError(f"session {session_id} is there already; choose another --session")
+    agent = agents.load(settings.agent, **_script(settings, settings.agent))
+    executor = executors.load(settings.executor, **_script(settings, settings.executor))
+    train_py, prepare_py, program = (_read(root / name) for name in TOP_FILES)
+    read_knobs(train_py.decode("utf-8"))
+    read_steering(program.decode("utf-8"))
+    profile, data, ready = facts.describe(root, settings.profile, settings.corpus, settings.budget)
+    _check_writable(root)
+    if not ready:
+        observer.note(f"preparing corpus {data.corpus} for profile {profile.name}: once, then it is kept in a cache")
+        facts.prepare_data(root, profile.name, data.corpus)
+    now = utc_now()
+    record = SessionRecord(
+        session_id=session_id,
+        branch=workspace.start(root, session_id),
+        created_at=now,
+        updated_at=now,
+        notes="",
+        profile=profile,
+        budget_seconds=profile.time_budget,
+        agent=AgentFacts(name=agent.name, model=agent.model),
+        executor=executor.name,
+        seed=settings.seed,
+        machine=facts.machine(profile.reason if profile.device != "cpu" else "none"),
+        data=data,
+        prepare_sha256=_sha256(prepare_py),
+        program_sha256=_sha256(program),
+        base_train_sha256=_sha256(train_py),
+        git=workspace.facts(root),
+        config=_configuration(settings),
+    )
+    session = Session.create(root, record, prepare_py)
+    graph = earlier_sessions(root, session_id, observer)
+    graph.add_session(record)
+    observer.opened(record, announcement(record, settings, profile))
+    return House(
+        root=root,
+        settings=settings,
+        session=session,
+        record=record,
+        profile=profile,
+        agent=agent,
+        fallback=agents.load("builtin"),
+        executor=executor,
+        observer=observer,
+        graph=graph,
+        belief=Belief(prior_noise=profile.noise_sigma),
+        incumbent_text=train_py.decode("utf-8"),
+    )
+
+
+def earlier_sessions(root: Path, present: str, observer: Observer) -> TensionGraph:
+    """The tension graph of all earlier sessions; one that cannot be read is told and left out."""
+    logs = []
+    for name in session_ids(root):
+        if name == present:
+            continue
+        try:
+            session = open_session(root, name)
+            logs.append((session.record(), session.history()))
+        except (RecordError, UsageError) as error:
+            observer.note(f"session {name} is left out of the tension graph: {error}")
+    return rebuild(logs)
+
+
+def announcement(record: SessionRecord, settings: Settings, profile: ProfileFacts) -> Announcement:
+    """What the session says first."""
+    runs = settings.iterations + baseline_runs(settings.iterations)
+    return Announcement(
+        session_id=record.session_id,
+        agent=record.agent.name,
+        agent_reason="",
+        profile=profile.name,
+        profile_reason=profile.reason,
+        corpus=record.data.corpus if record.data else "",
+        executor=record.executor,
+        iterations=settings.iterations,
+        runs=runs,
+        budget_seconds=profile.time_budget,
+        clock=profile.clock,
+        longest_seconds=runs * wall_limit(profile),
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        content.decode("utf-8")
+    except FileNotFoundError as error:
+        raise WorkspaceError(f"{path}: there is no such file; name the research folder with --root") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise WorkspaceError(f"{path}: cannot be read ({error})") from error
+    return content
+
+
+def _check_writable(root: Path) -> None:
+    """Find a read-only folder before minutes are spent on data."""
+    probe = root / f".{LOGS}.probe"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StorageError(
+            f"{root}: this folder cannot be written; make it writable or choose another --root"
+        ) from error
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _script(settings: Settings, name: str) -> dict[str, Path | None]:
+    return {"script": settings.script} if name == "scripted" else {}
+
+
+def _configuration(settings: Settings) -> dict[str, str | int | float | bool | None]:
+    return {name: value if not isinstance(value, Path) else value.name for name, value in dict(settings).items()}

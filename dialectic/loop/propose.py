@@ -1,0 +1,142 @@
+"""One prepare phase: the briefing, and the proposal with its refusals and its fallback."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dialectic import knowledge, workspace
+from dialectic.agents import catalogue
+from dialectic.errors import AgentError, WorkspaceError
+from dialectic.loop.house import House
+from dialectic.state.base import FilledBy
+from dialectic.state.briefing import Briefing
+from dialectic.state.contracts import Agent, PrepareContext
+from dialectic.state.files import make_folder
+from dialectic.state.program import Steering
+from dialectic.state.proposal import Proposal, Refusal
+from dialectic.state.run import Failure
+
+PHASE_SECONDS = 600.0
+"""How long an agent may take for one phase."""
+MAX_REFUSALS = 3
+"""After that many the builtin agent fills in (design, section 8)."""
+STAGED = Path("research_state") / "current_iteration.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A proposal, who made it, the candidate it makes, and why there is nothing to run when there is not."""
+
+    proposal: Proposal
+    author: FilledBy
+    train_py: str
+    summary: str
+    bounds: workspace.Bounds
+    rejected: Failure = field(default_factory=Failure)
+
+
+def brief(house: House, iteration: int) -> Briefing:
+    """Begin an iteration: clear the staged state, and ask the tension graph what it would do."""
+    house.enter(iteration, "prepare")
+    (house.root / STAGED).unlink(missing_ok=True)
+    house.program, house.steering = _read_program(house)
+    incumbent = house.belief.incumbent if house.belief.mean is not None else None
+    return knowledge.briefing(
+        house.graph, house.session.id, iteration, incumbent, house.belief.noise, prefer=house.steering.prefer
+    )
+
+
+def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
+    """The baseline's own proposal, the agent's, or the fallback's; rejected only when all of them were refused."""
+    bounds = _bounds(house)
+    context = _context(house, iteration, briefing, bounds)
+    if iteration == 1:
+        proposal = catalogue.baseline(context)
+        return Prepared(proposal, "computed", house.incumbent_text, "the file as it was found", bounds)
+    authors: tuple[tuple[Agent, FilledBy], ...] = ((house.agent, "agent"), (house.fallback, "computed"))
+    refusals: list[Refusal] = []
+    for agent, author in authors:
+        proposal_or_none, refused = _ask(house, agent, context)
+        refusals += refused
+        if proposal_or_none is not None:
+            train_py = workspace.apply(house.incumbent_text, proposal_or_none.edits)
+            summary = f"{agent.name} proposed it" + (f" after {len(refusals)} refusals" if refusals else "")
+            return Prepared(proposal_or_none, author, train_py, summary, bounds)
+    reason = refusals[-1].reason if refusals else "no agent proposed anything"
+    failure = Failure(kind="rejected", message=reason)
+    proposal = catalogue.baseline(context)
+    return Prepared(proposal, "computed", house.incumbent_text, f"rejected: {reason}", bounds, failure)
+
+
+def _ask(house: House, agent: Agent, context: PrepareContext) -> tuple[Proposal | None, list[Refusal]]:
+    """One agent's proposal; each refusal goes back to it with the exact reason."""
+    refusals: list[Refusal] = []
+    while len(refusals) < MAX_REFUSALS:
+        try:
+            proposal = agent.prepare(replace(context, refusals=tuple(refusals)))
+        except AgentError as error:
+            house.observer.note(f"{agent.name} could not prepare: {error}")
+            break
+        refusal = context.check(proposal)
+        if refusal is None:
+            return proposal, refusals
+        house.observer.note(f"{agent.name} was refused ({refusal.rule}): {refusal.reason}")
+        refusals.append(refusal)
+    return None, refusals
+
+
+def _read_program(house: House) -> tuple[str, Steering]:
+    """``program.md`` and its steering block, read anew: the user steers without stopping.
+
+    A file that broke while the session runs must not end the night: without its block nothing is steered.
+    """
+    path = house.root / "program.md"
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text, workspace.read_steering(text)
+    except (OSError, UnicodeDecodeError, WorkspaceError) as error:
+        house.observer.note(f"{error}; this iteration goes on without steering")
+        return "", Steering()
+
+
+def _bounds(house: House) -> workspace.Bounds:
+    return workspace.Bounds(
+        origins=workspace.Origins(root=house.root, current=house.incumbent_text, iteration=_texts(house)),
+        steering=house.steering,
+        profile=house.profile,
+        data_fingerprint=house.data.fingerprint,
+        known=house.known,
+    )
+
+
+def _texts(house: House) -> Callable[[str], str | None]:
+    def text_of(experiment: str) -> str | None:
+        session_id, _, label = experiment.partition(":")
+        if session_id != house.session.id or not label.isdigit():
+            return None
+        path = house.session.iteration(int(label)).train_py
+        return path.read_text(encoding="utf-8") if path.exists() else None
+
+    return text_of
+
+
+def _context(house: House, iteration: int, briefing: Briefing, bounds: workspace.Bounds) -> PrepareContext:
+    digest = hashlib.sha256(f"{house.settings.seed}:{iteration}:agent".encode()).digest()
+    return PrepareContext(
+        session_id=house.session.id,
+        iteration=iteration,
+        train_py=house.incumbent_text,
+        knobs=workspace.read_knobs(house.incumbent_text),
+        program=house.program,
+        steering=house.steering,
+        briefing=briefing,
+        profile=house.profile,
+        folder=make_folder(house.session.iteration(iteration).phase("prepare")),
+        seed=int.from_bytes(digest[:4], "big"),
+        deadline=time.monotonic() + PHASE_SECONDS,
+        check=lambda proposal: workspace.check(proposal, bounds),
+    )

@@ -1,0 +1,106 @@
+"""One reflect phase, and the iteration's result."""
+
+from __future__ import annotations
+
+import time
+
+from dialectic.agents import computed
+from dialectic.errors import AgentError
+from dialectic.loop.house import House
+from dialectic.loop.measure import Measurement
+from dialectic.loop.propose import PHASE_SECONDS
+from dialectic.session import relative, write_run_files
+from dialectic.state.base import FilledBy, KeepStatus, utc_now
+from dialectic.state.contracts import ReflectContext
+from dialectic.state.files import make_folder
+from dialectic.state.plan import Plan
+from dialectic.state.result import Cost, PredictionScore, Reflection, Result, Verdict
+from dialectic.state.text import tail
+from dialectic.verdict import score_prediction
+
+LOG_CHARACTERS = 4_000
+REFLECTED = ("outcome", "contradicted_assumption", "framing_diagnosis", "next_move_type", "summary_text")
+
+
+def reflect(house: House, plan: Plan, measurement: Measurement, verdict: Verdict) -> tuple[Reflection, FilledBy]:
+    """Interpret an iteration; what the agent cannot say is computed from the numbers."""
+    house.leave(plan.iteration, "verdict", decision=verdict.decision, delta=verdict.delta)
+    house.enter(plan.iteration, "reflect")
+    folder = house.session.iteration(plan.iteration)
+    log = folder.run(1) / "run.log"
+    context = ReflectContext(
+        plan=plan,
+        failure=measurement.failure,
+        score=measurement.score,
+        verdict=verdict,
+        log_tail=tail(log, LOG_CHARACTERS) if log.exists() else "",
+        folder=make_folder(folder.phase("reflect")),
+        deadline=time.monotonic() + PHASE_SECONDS,
+    )
+    author: FilledBy = "agent"
+    try:
+        # The baseline has nothing to interpret that the numbers do not say.
+        reflection = house.agent.reflect(context) if plan.iteration > 1 else computed.reflect(context)
+        author = "agent" if plan.iteration > 1 else "computed"
+    except AgentError as error:
+        house.observer.note(f"{house.agent.name} could not reflect ({error}); computed from the numbers instead")
+        reflection, author = computed.reflect(context), "computed"
+    house.leave(plan.iteration, "reflect", outcome=reflection.outcome)
+    return reflection, author
+
+
+def write_result(
+    house: House, plan: Plan, measurement: Measurement, verdict: Verdict, reflected: tuple[Reflection, FilledBy]
+) -> Result:
+    """Compose the iteration's result and write it down."""
+    reflection, author = reflected
+    folder = house.session.iteration(plan.iteration)
+    status: KeepStatus = verdict.decision if measurement.runs else "crash"
+    third = house.session.transcendent(plan.iteration)
+    result = Result(
+        session_id=plan.session_id,
+        iteration=plan.iteration,
+        iteration_label=plan.iteration_label,
+        created_at=plan.created_at,
+        completed_at=utc_now(),
+        status=measurement.status,
+        exit_code=measurement.exit_code,
+        execution_id=plan.execution_id,
+        execution_dir=plan.execution_dir,
+        summary=measurement.summary,
+        outcome=reflection.outcome,
+        contradicted_assumption=reflection.contradicted_assumption,
+        keep_discard_status=status,
+        framing_diagnosis=reflection.framing_diagnosis,
+        next_move_type=reflection.next_move_type,
+        summary_text=reflection.summary_text,
+        active_tension_ids=plan.active_tension_ids,
+        active_tension_count=plan.active_tension_count,
+        actual_train_py=plan.actual_train_py,
+        actual_train_diff_patch=plan.actual_train_diff_patch,
+        tensions_path=plan.tensions_path,
+        transcendent_result=third.model_copy(
+            update={"result_status": reflection.synthesis_status, "emergent_thought": reflection.emergent_thought}
+        ),
+        transcendent_result_path=plan.transcendent_result_path,
+        reflect_phase_path=relative(folder.phase("reflect"), house.session.folder),
+        reflect_summary=reflection.summary_text,
+        failure=measurement.failure,
+        score=measurement.score,
+        verdict=verdict,
+        prediction_score=_fared(plan, verdict),
+        cost=Cost(train_seconds=measurement.train_seconds, wall_seconds=measurement.wall_seconds),
+        filled_by=dict.fromkeys(REFLECTED, author) | {"keep_discard_status": "computed", "verdict": "computed"},
+    )
+    write_run_files(house.session, plan, result)
+    house.session.write_result(result)
+    return result
+
+
+def _fared(plan: Plan, verdict: Verdict) -> PredictionScore | None:
+    """How the prediction fared against what was measured; the baseline against its own repeats."""
+    values = [run.val_bpb for run in verdict.runs if run.of == "candidate"]
+    if not values or verdict.incumbent is None:
+        return None
+    centre = values[0] if verdict.delta is None else verdict.incumbent.estimate
+    return score_prediction(plan.prediction_scored, sum(values) / len(values) - centre, verdict.noise_sigma)

@@ -1,0 +1,29 @@
+"""``experiment_logs/`` on disk: atomic, versioned, resumable.
+
+Which files exist says how far an iteration got. ``plan.json`` is written after everything it names; ``result.json``
+is written last of all. Everything else here is derived from them or replaced as a whole.
+
+folder      where the parts of an iteration lie
+names       session ids, and finding sessions
+store       one session: its lock, plans, results, manifest, live state
+execution   what a run leaves in its folder, in the reference system's format
+"""
+
+from dialectic.session.execution import write_run_files
+from dialectic.session.folder import LOGS, IterationFolder, relative, remove_model
+from dialectic.session.names import check_session_id, new_session_id, session_ids
+from dialectic.session.store import Iteration, Session, open_session
+
+__all__ = [
+    "LOGS",
+    "Iteration",
+    "IterationFolder",
+    "Session",
+    "check_session_id",
+    "new_session_id",
+    "open_session",
+    "relative",
+    "remove_model",
+    "session_ids",
+    "write_run_files",
+]

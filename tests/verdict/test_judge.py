@@ -1,0 +1,144 @@
+"""The verdict: what is kept, how the incumbent is carried along, and what may be claimed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from dialectic.state.result import ScoredRun
+from dialectic.verdict import Belief, baseline_runs, judge, replay
+from dialectic.verdict.claims import CLAIM_LEVEL, lord_level
+
+
+def runs(*values: float) -> list[ScoredRun]:
+    return [ScoredRun(of="candidate", seed=index, val_bpb=value) for index, value in enumerate(values)]
+
+
+def started(*values: float, noise: float = 0.01) -> Belief:
+    return judge(Belief(prior_noise=noise), "s:001", runs(*values))[1]
+
+
+def test_the_baseline_is_kept_and_its_repeats_tell_the_noise() -> None:
+    verdict, belief = judge(Belief(prior_noise=0.01), "s:001", runs(2.0, 2.1))
+    assert (verdict.decision, verdict.claim, verdict.delta) == ("keep", "provisional", None)
+    assert belief.incumbent.estimate == pytest.approx(2.05)
+    # Eight prior degrees of freedom at 0.01 and one at a sample SD of 0.1 / sqrt(2).
+    assert belief.noise == pytest.approx(math.sqrt((8 * 0.01**2 + 0.005) / 9))
+    assert belief.incumbent.sd == pytest.approx(belief.noise / math.sqrt(2))
+
+
+def test_a_candidate_against_the_hand_computed_posterior() -> None:
+    verdict, _ = judge(started(2.0), "s:002", runs(1.98))
+    # Effect prior N(0, 0.02²); the candidate's run minus the incumbent has variance 0.02² + 0.01² + 0.01².
+    total = 0.02**2 + 0.01**2 + 0.01**2
+    assert verdict.delta == pytest.approx(-0.02 * 0.02**2 / total)
+    assert verdict.delta_sd == pytest.approx(math.sqrt(0.02**2 - 0.02**4 / total))
+    assert verdict.decision == "keep"
+    assert verdict.claim == "provisional"
+    assert verdict.successor is not None
+    assert verdict.successor.experiment_id == "s:002"
+
+
+def test_a_lucky_run_is_shrunk_and_does_not_wedge_the_session() -> None:
+    belief = started(2.0)
+    verdict, belief = judge(belief, "s:002", runs(1.90))
+    assert verdict.successor is not None
+    assert 1.90 < verdict.successor.estimate < 2.0
+    lucky = verdict.successor.estimate
+    for iteration in range(3, 8):
+        verdict, belief = judge(belief, f"s:{iteration:03d}", runs(1.99))
+    # What came after pulls the lucky incumbent's estimate up again.
+    assert belief.incumbent.estimate > lucky
+
+
+def test_repeats_of_the_incumbent_move_its_estimate() -> None:
+    belief = started(2.0)
+    incumbent = [ScoredRun(of="incumbent", seed=9, val_bpb=2.1)]
+    verdict, after = judge(belief, "s:002", runs(2.02), incumbent)
+    assert after.baseline > 2.03
+    assert verdict.decision == "keep"
+    assert judge(belief, "s:002", runs(2.02))[0].decision == "discard"
+
+
+def test_without_a_score_nothing_changes() -> None:
+    belief = started(2.0)
+    verdict, after = judge(belief, "s:002", [])
+    assert after == belief
+    assert (verdict.decision, verdict.claim, verdict.delta, verdict.p_value) == ("discard", None, None, 1.0)
+    assert verdict.successor == belief.incumbent
+
+
+def test_replay_gives_the_same_belief() -> None:
+    generator = np.random.default_rng(0)
+    belief = Belief(prior_noise=0.01)
+    replayed = belief
+    for iteration in range(1, 30):
+        scores = runs() if iteration % 7 == 0 else runs(*(2 + 0.02 * generator.standard_normal(1 + (iteration == 1))))
+        verdict, belief = judge(belief, f"s:{iteration:03d}", scores)
+        replayed = replay(replayed, f"s:{iteration:03d}", verdict)
+        assert replayed == belief
+
+
+def test_probability_against_the_baseline() -> None:
+    belief = started(2.0, 2.0)
+    assert belief.probability_better_than_baseline() == 0.0
+    for iteration, value in enumerate((1.97, 1.94, 1.91), start=2):
+        belief = judge(belief, f"s:{iteration:03d}", runs(value))[1]
+    assert 0.95 < belief.probability_better_than_baseline() < 1.0
+
+
+@pytest.mark.parametrize(("candidates", "expected"), [(1, 1), (4, 1), (5, 2), (20, 2), (0, 2)])
+def test_the_baseline_runs_twice_in_longer_sessions(candidates: int, expected: int) -> None:
+    assert baseline_runs(candidates) == expected
+
+
+def test_lord_levels_never_spend_more_than_they_may() -> None:
+    assert sum(lord_level(number, ()) for number in range(1, 10_000)) <= CLAIM_LEVEL / 2
+    assert lord_level(5, (4,)) > lord_level(5, ())
+    assert lord_level(2, (1,)) == pytest.approx(lord_level(2, ()) + CLAIM_LEVEL / 2 * lord_level(1, ()) / 0.025)
+
+
+def test_under_the_null_hardly_anything_is_proven_and_real_gains_are() -> None:
+    generator = np.random.default_rng(1)
+    false = sum(_proven(generator, effect=0.0) for _ in range(60))
+    assert false <= 60 * 30 * 0.01
+    assert _proven(generator, effect=-0.1) >= 5
+
+
+def _proven(generator: np.random.Generator, effect: float) -> int:
+    """Claims of ``proven`` in a session of 30 candidates, each better than the incumbent by ``effect``."""
+    noise, truth, proven = 0.01, 2.0, 0
+    belief = judge(Belief(prior_noise=noise), "s:001", runs(truth + noise * generator.standard_normal()))[1]
+    for iteration in range(2, 32):
+        value = truth + effect + noise * generator.standard_normal()
+        verdict, belief = judge(belief, f"s:{iteration:03d}", runs(value))
+        truth += effect if verdict.decision == "keep" else 0.0
+        proven += verdict.claim == "proven"
+    return proven
+
+
+def test_the_posterior_beats_the_plain_rule_when_noise_is_large() -> None:
+    generator = np.random.default_rng(2)
+    gains = np.array([_progress(generator) for _ in range(150)])
+    posterior, plain = gains.mean(axis=0)
+    assert posterior > plain
+
+
+def _progress(generator: np.random.Generator) -> tuple[float, float]:
+    """True improvement after 60 candidates under our rule and under "any lower number is kept", on one history."""
+    noise = 0.003
+    first = 2.0 + noise * generator.standard_normal()
+    belief = judge(Belief(prior_noise=noise), "s:001", runs(first))[1]
+    ours = plain = 2.0
+    best = first
+    for iteration in range(2, 62):
+        kind = generator.random()
+        effect = generator.normal(5e-3, 2e-3) if kind < 0.6 else 0.0 if kind < 0.85 else generator.normal(-2e-3, 1e-3)
+        luck = noise * generator.standard_normal()
+        verdict, belief = judge(belief, f"s:{iteration:03d}", runs(ours + effect + luck))
+        ours += effect if verdict.decision == "keep" else 0.0
+        if plain + effect + luck < best:
+            best, plain = plain + effect + luck, plain + effect
+    return 2.0 - ours, 2.0 - plain
