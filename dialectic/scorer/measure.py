@@ -76,7 +76,10 @@ def load_graph(path: Path) -> LogitsFn:
     """The exported graph as a function from token ids [eval_batch, T] to logits [eval_batch, T, vocabulary]."""
     import torch
 
-    graph = torch.export.load(path).module()
+    try:
+        graph = torch.export.load(path).module()
+    except Exception as error:  # the loader has no error of its own: zip, JSON, key and assertion errors get through
+        raise ValueError(f"{path.name} is not an exported graph ({type(error).__name__}: {error})") from error
 
     def logits_fn(tokens: Tensor) -> Tensor:
         with torch.inference_mode():
