@@ -98,7 +98,7 @@ class LiveEvent(Record):
     type: str
     timestamp: str
     seq: int
-    fields: dict[str, float | str | bool | dict[str, float | None] | None] = {}
+    fields: dict[str, float | str | bool | dict[str, float | str | bool | None] | None] = {}
 
 
 class RunRecord(Record):

@@ -43,6 +43,7 @@ def run(folder: Path, cache: Path, script: Path = ROOT / "train.py", **environme
         "DIALECTIC_RUN_DIR": str(folder),
         "DIALECTIC_LIVE_EVENTS": str(folder / "events.ndjson"),
         "DIALECTIC_RUN_SEED": "5",
+        "OMP_WAIT_POLICY": "PASSIVE",
         **environment,
     }
     done = subprocess.run(

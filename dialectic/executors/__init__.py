@@ -1,0 +1,53 @@
+"""Where a run happens: executors by name, each behind the protocol :class:`dialectic.state.contracts.Executor`.
+
+local       a process on this machine, watched by a supervisor that outlives the runner
+supervisor  that supervisor: limits, measurements, the run from start to end (standard library only, to start at once)
+launch      starting processes, for the supervisor
+processes   the system's process table, for the supervisor
+output      a log file that stays below a size, for the supervisor
+finish      handing over the files and writing exit.json, for the supervisor
+folder      the folder of a run: preparing it, the process that a handle names
+collect     exit.json, run.log and live events as values
+scripted    the fake that ships: outcomes from a file
+script      the format of that file
+
+Nothing here imports pydantic: the supervisor passes through this module, and a run must not wait for it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from dialectic.errors import UsageError
+
+TYPE_CHECKING = False  # the typing module would take a fifth of the supervisor's start
+if TYPE_CHECKING:
+    from dialectic.state.contracts import Executor
+
+REGISTRY = {
+    "local": "dialectic.executors.local:LocalExecutor",
+    "scripted": "dialectic.executors.scripted:ScriptedExecutor",
+}
+"""Name → dotted path of the class; an executor that needs more than dialectic does names its extra alike."""
+
+
+def load(name: str, **options: object) -> Executor:
+    """The executor called ``name``; ``options`` go to its class (``script`` for ``scripted``, none for ``local``).
+
+    Raises:
+        UsageError: no executor has this name, a package that it needs is not installed, or an option does not suit.
+    """
+    if name not in REGISTRY:
+        raise UsageError(f"there is no executor {name!r}; choose --executor from: {', '.join(sorted(REGISTRY))}")
+    module, _, attribute = REGISTRY[name].partition(":")
+    try:
+        kind = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        missing = error.name or module
+        if missing.partition(".")[0] == "dialectic":
+            raise
+        raise UsageError(
+            f"executor {name!r} needs the package {missing}; install it: pip install 'dialectic[{name}]'"
+        ) from error
+    executor: Executor = kind(**options)
+    return executor

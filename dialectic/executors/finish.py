@@ -1,0 +1,122 @@
+"""What the supervisor does when the run has ended: hand over the files, tidy up, write ``exit.json``."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+EXIT_NAME = "exit.json"
+SUPERVISOR_LOG_NAME = "supervisor.log"
+RESERVE_NAME = ".exit.reserve"
+
+
+def reserve(folder: str, size: int) -> None:
+    """Set ``size`` bytes of the disk aside; without room for them the run simply starts without."""
+    try:
+        write_durably(os.path.join(folder, RESERVE_NAME), bytes(size))  # noqa: PTH118
+    except OSError:
+        return
+
+
+def finish(spec: dict[str, Any], record: dict[str, object]) -> int:
+    """Move the output files, remove the private folder and write ``exit.json``; 1 when that could not be written."""
+    folder = str(spec["folder"])
+    try:
+        move_outputs(str(spec["work"]), folder, spec["outputs"])
+    except OSError as error:
+        record["storage_error"] = record["storage_error"] or f"{error.filename}: {error.strerror}"
+    remove_tree(str(spec["private"]))
+    remove_empty(os.path.join(folder, SUPERVISOR_LOG_NAME))  # noqa: PTH118
+    return 0 if write_exit(folder, json.dumps(record, indent=2, sort_keys=True).encode() + b"\n") else 1
+
+
+def move_outputs(work: str, folder: str, names: list[str]) -> None:
+    """Move regular files from ``work`` to ``folder``; a link or a pipe that the run left there is no output."""
+    for name in names:
+        source = os.path.join(work, name)  # noqa: PTH118
+        try:
+            if stat.S_ISREG(os.lstat(source).st_mode):
+                os.replace(source, os.path.join(folder, name))  # noqa: PTH105, PTH118
+        except FileNotFoundError:
+            continue
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder with everything in it, also where the run took away its own permissions."""
+    import shutil
+
+    for folder, _, _ in os.walk(path):
+        try:
+            os.chmod(folder, 0o700)  # noqa: PTH101
+        except OSError:
+            continue
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_empty(path: str) -> None:
+    """Remove a file that has nothing to say."""
+    try:
+        if os.stat(path).st_size == 0:  # noqa: PTH116
+            os.unlink(path)  # noqa: PTH108
+    except OSError:
+        return
+
+
+def write_exit(folder: str, content: bytes) -> bool:
+    """Write ``exit.json``; on a full disk first give back the reserve, then the end of ``run.log``."""
+    path = os.path.join(folder, EXIT_NAME)  # noqa: PTH118
+    give_back(folder)
+    for last_try in (False, True):
+        try:
+            write_durably(path, content)
+        except OSError as error:
+            if last_try or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                return False
+            shorten(os.path.join(folder, "run.log"), 2 * len(content) + 65_536)  # noqa: PTH118
+        else:
+            return True
+    return False
+
+
+def give_back(folder: str) -> None:
+    """Free the reserve."""
+    try:
+        os.unlink(os.path.join(folder, RESERVE_NAME))  # noqa: PTH108, PTH118
+    except OSError:
+        return
+
+
+def shorten(path: str, size: int) -> None:
+    """Cut ``size`` bytes off the end of a file."""
+    try:
+        os.truncate(path, max(os.stat(path).st_size - size, 0))  # noqa: PTH116
+    except OSError:
+        return
+
+
+def write_durably(path: str, content: bytes) -> None:
+    """Write a file atomically: temporary file, fsync, rename, fsync of the folder (design, rule 4)."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+        os.replace(temporary, path)  # noqa: PTH105
+    except OSError:
+        os.unlink(temporary)  # noqa: PTH108
+        raise
+    finally:
+        os.close(descriptor)
+    parent = os.open(os.path.dirname(path), os.O_RDONLY)  # noqa: PTH120
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)
