@@ -10,20 +10,17 @@ from dialectic.loop.house import House
 from dialectic.session import Session, open_session
 from dialectic.state.files import write_bytes
 from dialectic.state.observer import Ending
-from dialectic.state.result import Estimate
 from dialectic.verdict import ADOPTION_PROBABILITY
 
 
 def close(house: House) -> Ending:
     """Tell how it ended, and adopt the incumbent when the rule allows (design, rule 1)."""
     results = [result for _, result, _ in house.history if result is not None]
-    first = results[0].verdict.successor
-    assert first is not None
     adopted, adoption = _adopt_at_end(house)
     candidates = results[1:]
     ending = Ending(
         session_id=house.session.id,
-        baseline=Estimate(experiment_id=first.experiment_id, estimate=house.belief.baseline, sd=first.sd),
+        baseline=house.belief.baseline,
         incumbent=house.belief.incumbent,
         probability_better=house.belief.probability_better_than_baseline(),
         keeps=sum(result.keep_discard_status == "keep" for result in candidates),

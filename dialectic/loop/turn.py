@@ -42,6 +42,7 @@ def turn(house: House, iteration: int) -> Result:
     prepared = propose(house, iteration, briefing)
     plan = write_plan(house, iteration, briefing, prepared)
     measurement = measure(house, plan, prepared.rejected)
+    house.enter(iteration, "verdict")
     judged, belief = verdict.judge(house.belief, house.experiment_id(iteration), measurement.runs)
     reflection = reflect(house, plan, measurement, judged)
     result = write_result(house, plan, measurement, judged, reflection)

@@ -86,18 +86,22 @@ def to_json(data: object) -> str:
     return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def write_record(path: Path, record: Record) -> None:
-    """Write a record atomically.
+def as_json(record: Record) -> JsonObject:
+    """A record as it is written.
 
     Raises:
-        StorageError: see :func:`write_bytes`.
         ValueError: a field is null that formats does not allow to be: a mistake of ours, never of the user.
     """
     data = record.model_dump(mode="json")
     empty = sorted(name for name, value in data.items() if value is None and name not in record.nullable)
     if empty:
         raise ValueError(f"{type(record).__name__} may not be written with null {', '.join(empty)}")
-    write_text(path, to_json(data))
+    return data
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record atomically; raises as :func:`as_json` and :func:`write_bytes` do."""
+    write_text(path, to_json(as_json(record)))
 
 
 def read_json(path: Path) -> JsonObject:

@@ -140,7 +140,16 @@ class TensionRecord(Record):
             "thesis_train_py": f"{root}/thesis/train.py",
             "antithesis_train_py": f"{root}/antithesis/train.py",
         }
-        return defaults | without_nulls(data)
+        sources = {side: _known_source(data.get(side)) for side in ("thesis_source", "antithesis_source")}
+        return defaults | without_nulls(data) | sources
+
+
+def _known_source(source: object) -> JsonObject:
+    """A source of version 1 with the fields that belong to its type; it may carry those of others as well."""
+    given = source if isinstance(source, dict) else {}
+    kind = given.get("type", "inline")
+    field = {"path": "path", "commit": "commit", "inline": "text"}.get(kind, "")
+    return {"type": kind} | ({field: given[field]} if given.get(field) else {})
 
 
 class TranscendentRecord(Record):

@@ -161,6 +161,8 @@ class Result(Record):
             "successor": None,
         }
         root = f"iterations/{data.get('iteration_label', '')}"
+        # The reference system writes results ahead of their runs, and leaves them so when a run never ends.
+        waiting = {"status": "planned"} if data.get("status") in (None, "pending") else {}
         defaults: JsonObject = {
             "completed_at": data.get("created_at", ""),
             "exit_code": NO_EXIT_CODE,
@@ -186,4 +188,4 @@ class Result(Record):
             },
         }
         third = TranscendentRecord.upgrade(data.get("transcendent_result") or {})
-        return defaults | without_nulls(data) | {"summary": metrics, "transcendent_result": third}
+        return defaults | without_nulls(data) | waiting | {"summary": metrics, "transcendent_result": third}

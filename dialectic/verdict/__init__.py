@@ -14,7 +14,7 @@ prediction  how a prediction fared
 """
 
 from dialectic.verdict.belief import Belief
-from dialectic.verdict.judge import ADOPTION_PROBABILITY, baseline_runs, judge, replay
+from dialectic.verdict.judge import ADOPTION_PROBABILITY, baseline_runs, judge, replay, retrace
 from dialectic.verdict.prediction import score_prediction
 
-__all__ = ["ADOPTION_PROBABILITY", "Belief", "baseline_runs", "judge", "replay", "score_prediction"]
+__all__ = ["ADOPTION_PROBABILITY", "Belief", "baseline_runs", "judge", "replay", "retrace", "score_prediction"]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from statistics import NormalDist
 
 import numpy as np
-from scipy import stats
 
 from dialectic.state.result import Estimate, ScoredRun
 
@@ -33,6 +33,7 @@ class Belief:
     """
 
     prior_noise: float
+    baseline_id: str = ""
     experiment_id: str = ""
     mean: tuple[float, float] | None = None
     covariance: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0))
@@ -57,10 +58,11 @@ class Belief:
         )
 
     @property
-    def baseline(self) -> float:
-        """The baseline's true value as it is known now, in bpb; it must have been scored."""
+    def baseline(self) -> Estimate:
+        """The baseline's true value as it is known now; it must have been scored."""
         assert self.mean is not None
-        return self.mean[0]
+        sd = math.sqrt(max(self.covariance[0][0], 0.0))
+        return Estimate(experiment_id=self.baseline_id, estimate=self.mean[0], sd=sd)
 
     def probability_better_than_baseline(self) -> float:
         """Posterior probability that the incumbent's true value is below the baseline's; 0 while they are one."""
@@ -69,7 +71,7 @@ class Belief:
         (base, shared), (_, own) = self.covariance
         spread = math.sqrt(max(base + own - 2 * shared, 0.0))
         gain = self.mean[0] - self.mean[1]
-        return float(stats.norm.cdf(gain / spread)) if spread > 1e-12 else 0.0
+        return NormalDist().cdf(gain / spread) if spread > 1e-12 else 0.0
 
     def effect_prior(self) -> tuple[float, float]:
         """Mean and SD of a new candidate's effect: the prior, moved by the session's own effects."""

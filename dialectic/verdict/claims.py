@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from dialectic.state.result import ScoredRun
 from dialectic.verdict.belief import PRIOR_NOISE_RUNS, Belief, Posterior
@@ -26,6 +25,8 @@ def p_value(belief: Belief, after: Posterior, candidate: Sequence[ScoredRun], in
 
     The incumbent was chosen for low runs, so its estimate errs to the low side and the test to the safe one.
     """
+    from scipy import stats  # half a second that readers of a verdict need not wait for
+
     standing = belief.incumbent
     noise = math.sqrt(
         (PRIOR_NOISE_RUNS * belief.prior_noise**2 + after.sum_squares) / (PRIOR_NOISE_RUNS + after.freedom)

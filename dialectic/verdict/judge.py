@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
-from scipy import stats
 
 from dialectic.state.base import Decision
-from dialectic.state.result import Estimate, ScoredRun, Verdict
+from dialectic.state.result import Estimate, Result, ScoredRun, Verdict
 from dialectic.verdict.belief import Belief, Posterior, observe, pooled
 from dialectic.verdict.claims import lord_level, p_value
 
@@ -39,6 +38,14 @@ def judge(
     if belief.mean is None:
         return _baseline(belief, experiment_id, candidate)
     return _compare(belief, experiment_id, candidate, incumbent)
+
+
+def retrace(prior_noise: float, results: Iterable[Result]) -> Belief:
+    """The belief that a session's recorded verdicts left, in the order of its iterations."""
+    belief = Belief(prior_noise=prior_noise)
+    for result in results:
+        belief = replay(belief, f"{result.session_id}:{result.iteration_label}", result.verdict)
+    return belief
 
 
 def replay(belief: Belief, experiment_id: str, verdict: Verdict) -> Belief:
@@ -70,7 +77,7 @@ def _compare(
         delta=delta,
         delta_sd=delta_sd,
         expected_improvement=_expected_improvement(delta, delta_sd),
-        probability_better=float(stats.norm.cdf(-delta / delta_sd)) if delta_sd > 0 else float(delta < 0),
+        probability_better=NormalDist().cdf(-delta / delta_sd) if delta_sd > 0 else float(delta < 0),
         noise_sigma=successor.noise,
         p_value=tail,
         level=level,
@@ -109,6 +116,7 @@ def _baseline(belief: Belief, experiment_id: str, runs: Sequence[ScoredRun]) -> 
     variance = informed.noise**2 / len(values)
     successor = replace(
         informed,
+        baseline_id=experiment_id,
         experiment_id=experiment_id,
         mean=(float(np.mean(values)), float(np.mean(values))),
         covariance=((variance, variance), (variance, variance)),
@@ -155,4 +163,4 @@ def _expected_improvement(delta: float, sd: float) -> float:
     if sd <= 0:
         return max(0.0, -delta)
     z = -delta / sd
-    return float(-delta * stats.norm.cdf(z) + sd * stats.norm.pdf(z))
+    return -delta * NormalDist().cdf(z) + sd * NormalDist().pdf(z)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-
-from scipy import stats
+from statistics import NormalDist
 
 from dialectic.state.proposal import Prediction
 from dialectic.state.result import PredictionScore
@@ -17,7 +16,7 @@ def score_prediction(prediction: Prediction, measured: float, noise: float) -> P
     """
     confidence = min(max(prediction.confidence, 0.05), 0.99)
     half_width = (prediction.interval[1] - prediction.interval[0]) / 2
-    own = half_width / float(stats.norm.ppf(0.5 + confidence / 2))
+    own = half_width / NormalDist().inv_cdf(0.5 + confidence / 2)
     spread = math.sqrt(own**2 + noise**2)
     error = measured - prediction.expected_delta
     z = error / spread if spread > 0 else 0.0

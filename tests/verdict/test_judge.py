@@ -57,7 +57,7 @@ def test_repeats_of_the_incumbent_move_its_estimate() -> None:
     belief = started(2.0)
     incumbent = [ScoredRun(of="incumbent", seed=9, val_bpb=2.1)]
     verdict, after = judge(belief, "s:002", runs(2.02), incumbent)
-    assert after.baseline > 2.03
+    assert after.baseline.estimate > 2.03
     assert verdict.decision == "keep"
     assert judge(belief, "s:002", runs(2.02))[0].decision == "discard"
 

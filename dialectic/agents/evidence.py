@@ -1,0 +1,148 @@
+"""What was measured, as a surrogate: how a move of any lever would change ``val_bpb``.
+
+Each lever adds ``b x + c x^2`` to the effect, x its displacement from the incumbent in steps, so a move from p to q
+adds ``b (q - p) + c (q^2 - p^2)`` and combined moves add up. The coefficients have a normal prior and are updated by
+every measured effect: ordinary Bayesian linear regression (Bishop 2006, section 3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialectic.agents.levers import Knobs, Lever
+from dialectic.state.briefing import Briefing
+
+Vector = NDArray[np.float64]
+
+SLOPE_SD, BEND, BEND_SD = 0.7, 0.15, 0.25
+"""Prior of b and c in units of :func:`effect_scale` a step: moves matter, and too far is bad."""
+PROMISE = 0.5
+"""The prior mean of b for a lever with promise 1, in the same units."""
+FAILURE = 3.0
+"""What a failed run counts as, in effect scales worse."""
+DEAD_SIGMAS = 3.0
+"""A dead end whose number the briefing does not tell counts as so many noise sigmas worse."""
+
+
+def effect_scale(noise_sigma: float, incumbent: float | None) -> float:
+    """How large the effect of one step usually is, in bpb: 0.4 % of the score, and never below the noise."""
+    return max(noise_sigma, 0.004 * (incumbent if incumbent is not None else 1.0), 1e-6)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One earlier experiment as displacements."""
+
+    moves: Mapping[str, tuple[float, float]]
+    """Knob → where it stood and where it went, in steps from the present incumbent."""
+    effect: float
+    sd: float
+    """SD of the noise of ``effect``, in bpb."""
+    good: bool
+    """Whether it was kept."""
+
+    def towards(self, knob: str) -> float:
+        """By how many steps it moved ``knob``."""
+        start, end = self.moves.get(knob, (0.0, 0.0))
+        return end - start
+
+
+class Evidence:
+    """The surrogate, and how each lever fared."""
+
+    def __init__(self, knobs: Knobs, briefing: Briefing, levers: Sequence[Lever]) -> None:
+        self.knobs = knobs
+        self.noise = briefing.noise_sigma
+        self.scale = effect_scale(briefing.noise_sigma, briefing.incumbent_estimate)
+        self.levers = {lever.knob: lever for lever in levers if lever.applies(knobs)}
+        self.present = {knob: lever.position(knobs) or 0.0 for knob, lever in self.levers.items()}
+        self.place = {knob: place for place, knob in enumerate(self.levers)}
+        self.trials = self._trials(briefing)
+        self.mean, self.covariance = self._posterior()
+
+    def predict(self, changes: Mapping[str, str]) -> tuple[float, float]:
+        """Mean and SD of the true effect of ``changes``, in bpb."""
+        row = self._row(self._moves({knob: (self.knobs.sources[knob], source) for knob, source in changes.items()}))
+        return float(row @ self.mean), (max(float(row @ self.covariance @ row), 0.0) ** 0.5)
+
+    def stride(self, lever: Lever, sign: int) -> float:
+        """How many steps to go: half as far again after each keep in that direction, half as far after each discard.
+
+        Only what moved this lever alone counts against it: of a combination nobody knows which part failed. Half a step
+        is the least, because a smaller one drowns in the noise.
+        """
+        stride = 1.0
+        for trial in self.trials:
+            towards = trial.towards(lever.knob) * sign
+            if towards > 0 and trial.good:
+                stride = min(towards * 1.5, 2.0)
+            elif towards > 0 and len(trial.moves) == 1:
+                stride = max(min(stride, towards) / 2, 0.5)
+        return stride
+
+    def tries(self, lever: Lever) -> int:
+        """How many experiments moved this lever."""
+        return sum(lever.knob in trial.moves for trial in self.trials)
+
+    def bottom(self, lever: Lever) -> float:
+        """Where the lever's parabola is lowest, in steps from the incumbent."""
+        slope, bend = self.mean[2 * self.place[lever.knob] : 2 * self.place[lever.knob] + 2]
+        return float(-slope / (2 * bend)) if bend > 0 else 0.0
+
+    def both_sides(self, lever: Lever) -> bool:
+        """Whether the lever was moved both ways."""
+        moves = [trial.towards(lever.knob) for trial in self.trials]
+        return min(moves, default=0.0) < 0 < max(moves, default=0.0)
+
+    def _trials(self, briefing: Briefing) -> list[Trial]:
+        trials = []
+        seen = {one.experiment_id for one in briefing.recent}
+        for dead in briefing.dead_ends:
+            moves = self._moves(dead.changed_knobs)
+            if moves and dead.experiment_id not in seen:
+                trials.append(Trial(moves, DEAD_SIGMAS * self.noise, 2 * self.noise, good=False))
+        for one in briefing.recent:
+            moves = self._moves(one.changed_knobs)
+            if not moves or one.status in ("planned", "interrupted", "rejected"):
+                continue
+            # What else was changed may have had an effect of its own.
+            foreign = self.scale if set(one.changed_knobs) - set(moves) - {"DEVICE_BATCH_SIZE"} else 0.0
+            effect = FAILURE * self.scale if one.delta is None else one.delta
+            trials.append(Trial(moves, effect, float(np.hypot(self.noise, foreign)), one.decision == "keep"))
+        return trials
+
+    def _moves(self, changed: Mapping[str, tuple[str, str]]) -> dict[str, tuple[float, float]]:
+        moves = {}
+        for knob, sources in changed.items():
+            lever = self.levers.get(knob)
+            if lever is None:
+                continue
+            ends = [lever.position(self.knobs.changed({knob: source})) for source in sources]
+            if ends[0] is not None and ends[1] is not None and ends[0] != ends[1]:
+                moves[knob] = (ends[0] - self.present[knob], ends[1] - self.present[knob])
+        return moves
+
+    def _row(self, moves: Mapping[str, tuple[float, float]]) -> Vector:
+        row = np.zeros(2 * len(self.levers))
+        for knob, (start, end) in moves.items():
+            row[2 * self.place[knob] : 2 * self.place[knob] + 2] = end - start, end**2 - start**2
+        return row
+
+    def _posterior(self) -> tuple[Vector, Vector]:
+        mean = np.zeros(2 * len(self.levers))
+        precision = np.zeros((len(mean), len(mean)))
+        for knob, place in self.place.items():
+            mean[2 * place : 2 * place + 2] = -PROMISE * self.levers[knob].promise * self.scale, BEND * self.scale
+            for offset, sd in ((0, SLOPE_SD), (1, BEND_SD)):
+                precision[2 * place + offset, 2 * place + offset] = (sd * self.scale) ** -2
+        information = precision @ mean
+        for trial in self.trials:
+            row, weight = self._row(trial.moves), trial.sd**-2 if trial.sd else self.scale**-2
+            precision += weight * np.outer(row, row)
+            information += weight * trial.effect * row
+        covariance = np.asarray(np.linalg.inv(precision), dtype=np.float64) if len(mean) else precision
+        return covariance @ information, covariance

@@ -1,0 +1,96 @@
+"""``dialectic run``: settings in, a session out, someone watching."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dialectic.cli.border import close_stdout, interruptible
+from dialectic.cli.output import is_terminal
+from dialectic.cli.plain import JsonLines, PlainLines
+from dialectic.cli.screen import Screen
+from dialectic.config import SettingValue, load
+from dialectic.errors import Interrupted
+from dialectic.state.observer import Announcement, Ending, Observer, Phase
+from dialectic.state.plan import Plan
+from dialectic.state.result import Result
+from dialectic.state.run import LiveEvent
+from dialectic.state.session import SessionRecord
+
+Watcher = Screen | PlainLines | JsonLines
+
+
+class Steady:
+    """Passes everything on until nobody reads any more: a closed pipe must not end a night's work."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.watcher = watcher
+        self.gone = False
+
+    def _pass(self, call: Callable[[], None]) -> None:
+        if self.gone:
+            return
+        try:
+            call()
+        except OSError:
+            self.gone = True
+            close_stdout()
+
+    def opened(self, record: SessionRecord, announcement: Announcement) -> None:
+        self._pass(lambda: self.watcher.opened(record, announcement))
+
+    def phase(self, iteration: int, phase: Phase, k: int) -> None:
+        self._pass(lambda: self.watcher.phase(iteration, phase, k))
+
+    def planned(self, plan: Plan) -> None:
+        self._pass(lambda: self.watcher.planned(plan))
+
+    def event(self, plan: Plan, event: LiveEvent) -> None:
+        self._pass(lambda: self.watcher.event(plan, event))
+
+    def finished(self, plan: Plan, result: Result) -> None:
+        self._pass(lambda: self.watcher.finished(plan, result))
+
+    def note(self, text: str) -> None:
+        self._pass(lambda: self.watcher.note(text))
+
+    def closed(self, ending: Ending) -> None:
+        self._pass(lambda: self.watcher.closed(ending))
+
+
+def run(root: Path, flags: dict[str, SettingValue], as_json: bool) -> None:
+    """Run a session and draw it; raises what the loop raises."""
+    settings = load(root, flags)
+
+    def session(observer: Observer) -> None:
+        # The loop brings every room and its libraries with it; the user may stop it while they load.
+        from dialectic.loop import run_session
+
+        run_session(root, settings, observer)
+
+    watched(session, as_json)
+
+
+def watched(session: Callable[[Observer], None], as_json: bool) -> None:
+    """Run ``session`` under the observer that fits standard output.
+
+    Raises:
+        Interrupted: the user stopped it; the text says what was saved.
+    """
+    watcher: Watcher = JsonLines() if as_json else Screen() if is_terminal() else PlainLines()
+    try:
+        with interruptible(), watcher:
+            session(Steady(watcher))
+    except (Interrupted, KeyboardInterrupt) as error:
+        raise Interrupted(saved(watcher.session_id, len(watcher.rows))) from error
+
+
+def saved(session_id: str, finished: int) -> str:
+    """What an interrupted session leaves behind, in one line."""
+    if not session_id:
+        return "interrupted before the session began; nothing was written"
+    where = f"session {session_id} (`dialectic log --session {session_id}`)"
+    if finished == 0:
+        return f"interrupted before the first iteration ended; what there is of it is saved in {where}"
+    count = "1 finished iteration is" if finished == 1 else f"{finished} finished iterations are"
+    return f"interrupted: {count} saved in {where}"

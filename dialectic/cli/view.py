@@ -1,0 +1,97 @@
+"""What someone who watches a session must remember to draw it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from dialectic.cli.rows import Row, row
+from dialectic.state.base import experiment_id
+from dialectic.state.observer import Announcement, Ending, Phase
+from dialectic.state.plan import Plan
+from dialectic.state.result import Result
+from dialectic.state.run import LiveEvent
+from dialectic.state.session import SessionRecord
+
+
+@dataclass
+class Training:
+    """What the running process told last: loss in nats a token, seconds left on the profile's clock."""
+
+    progress: float = 0.0
+    """Share of the budget, 0 to 1."""
+    loss: float | None = None
+    tokens_per_second: float | None = None
+    remaining: float | None = None
+
+
+@dataclass
+class View:
+    """An observer that only remembers; a subclass draws after it."""
+
+    session_id: str = ""
+    announcement: Announcement | None = None
+    iteration: int = 0
+    phase_name: Phase = "prepare"
+    k: int = 1
+    phase_began: float = field(default_factory=time.monotonic)
+    plan: Plan | None = None
+    training: Training = field(default_factory=Training)
+    rows: list[Row] = field(default_factory=list)
+    knobs: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Experiment id → its knobs."""
+    ending: Ending | None = None
+
+    @property
+    def total(self) -> int:
+        """Iterations planned, the baseline's included; 0 without end."""
+        return self.announcement.iterations + 1 if self.announcement and self.announcement.iterations else 0
+
+    @property
+    def title(self) -> str:
+        """``iteration 2 of 4 · run``."""
+        of = f" of {self.total}" if self.total else ""
+        again = f" {self.k}" if self.k > 1 else ""
+        return f"iteration {self.iteration}{of} · {self.phase_name}{again}"
+
+    def opened(self, record: SessionRecord, announcement: Announcement) -> None:
+        self.session_id = record.session_id
+        self.announcement = announcement
+
+    def phase(self, iteration: int, phase: Phase, k: int) -> None:
+        if iteration != self.iteration:
+            self.plan = None
+        self.iteration, self.phase_name, self.k = iteration, phase, k
+        self.phase_began = time.monotonic()
+        if phase == "run":
+            self.training = Training()
+
+    def planned(self, plan: Plan) -> None:
+        self.plan = plan
+        self.knobs[experiment_id(plan.session_id, plan.iteration)] = plan.knobs
+
+    def event(self, plan: Plan, event: LiveEvent) -> None:  # noqa: ARG002
+        if event.type != "train_step":
+            return
+        progress = _number(event, "progress_pct")
+        self.training = Training(
+            progress=min(max((progress or 0.0) / 100, 0.0), 1.0),
+            loss=_number(event, "train_loss_ema"),
+            tokens_per_second=_number(event, "tokens_per_second"),
+            remaining=_number(event, "remaining_seconds"),
+        )
+
+    def finished(self, plan: Plan, result: Result) -> None:
+        self.rows.append(row(plan, result, [], self.knobs.get(plan.base_experiment_id, {})))
+        self.plan = None
+
+    def note(self, text: str) -> None:
+        """Nothing to remember."""
+
+    def closed(self, ending: Ending) -> None:
+        self.ending = ending
+
+
+def _number(event: LiveEvent, name: str) -> float | None:
+    value = event.fields.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

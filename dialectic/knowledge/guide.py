@@ -1,0 +1,113 @@
+"""The briefing: what the tension graph tells prepare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dialectic.knowledge.fold import TensionGraph
+from dialectic.knowledge.history import Comparison, Experiment, History, comparison
+from dialectic.knowledge.moves import suggest, tension_evidence
+from dialectic.knowledge.opposition import Viewpoint, pair, strongest
+from dialectic.knowledge.records import printable, takeaway
+from dialectic.state.briefing import Briefing, DeadEnd, ExperimentBrief
+from dialectic.state.result import Estimate
+
+RECENT = 8
+"""Experiments of the session that a briefing tells."""
+
+DEAD_ENDS = 12
+"""Dead ends that a briefing tells, the latest ones."""
+
+WORSE_SIGMAS = 2.0
+"""Noise sigmas above the incumbent from which a change is a dead end."""
+
+
+def briefing(
+    graph: TensionGraph,
+    session_id: str,
+    iteration: int,
+    incumbent: Estimate | None,
+    noise_sigma: float,
+    prefer: Sequence[str] = (),
+) -> Briefing:
+    """What prepare is told before ``iteration``; nothing in it depends on the clock.
+
+    The anchor is the incumbent's experiment, or without one the best experiment that compares. The opponent is the
+    strongest one (:mod:`dialectic.knowledge.opposition`) on the suggested axis, or else on any.
+
+    Args:
+        incumbent: the session's incumbent; null before its baseline was scored.
+        noise_sigma: SD of ``val_bpb`` between runs of one file, in bpb.
+        prefer: axes that the human wants taken up first.
+    """
+    history = graph.history
+    compared = comparison(graph.sessions.get(session_id))
+    anchor = history.get(incumbent.experiment_id) if incumbent else history.best(compared)
+    if incumbent:
+        anchor_id: str | None = incumbent.experiment_id
+        estimate: float | None = incumbent.estimate
+    else:
+        anchor_id, estimate = (anchor.id, anchor.effect.val_bpb) if anchor else (None, None)
+    view = Viewpoint(session_id, iteration, compared, anchor_id, estimate)
+    own = [one for one in history.at("session", session_id) if one.iteration < iteration]
+    tensions = tension_evidence(history, session_id, compared)
+    suggestion = suggest([one for one in own if one.turn], tensions, prefer)
+    chosen = pair(history, view, strongest(history, view, suggestion.axis))
+    return Briefing(
+        session_id=session_id,
+        iteration=iteration,
+        incumbent_experiment_id=incumbent.experiment_id if incumbent else "",
+        incumbent_estimate=incumbent.estimate if incumbent else None,
+        incumbent_sd=incumbent.sd if incumbent else None,
+        noise_sigma=noise_sigma,
+        knowledge_anchor_experiment_id=chosen.anchor_experiment_id,
+        knowledge_opposing_experiment_id=chosen.opposing_experiment_id,
+        knowledge_selection_reason=f"{chosen.selection_reason} {suggestion.reason}",
+        knowledge_transcendent_prediction=chosen.transcendent_prediction,
+        suggested_move=suggestion.move,
+        suggested_axis=suggestion.axis,
+        tensions=tensions,
+        dead_ends=dead_ends(history, compared, noise_sigma),
+        recent=[brief(one) for one in own if one.effect.status != "planned"][-RECENT:],
+    )
+
+
+def brief(experiment: Experiment) -> ExperimentBrief:
+    """An experiment as short as a prompt needs it; one without a result counts as not kept."""
+    result = experiment.result
+    return ExperimentBrief(
+        experiment_id=experiment.id,
+        status=experiment.effect.status,
+        val_bpb=experiment.effect.val_bpb,
+        delta=experiment.effect.delta,
+        move_type=experiment.plan.move_type,
+        decision=result.verdict.decision if result else "discard",
+        outcome=result.outcome if result else "inconclusive",
+        tension_ids=experiment.plan.active_tension_ids,
+        polarity=dict(sorted(experiment.polarity.items())),
+        changed_knobs=experiment.changed_knobs,
+        takeaway=takeaway(experiment),
+    )
+
+
+def dead_ends(history: History, compared: Comparison, noise_sigma: float) -> list[DeadEnd]:
+    """The latest changes that failed or measured worse than their incumbent by more than two noise sigmas."""
+    found: list[DeadEnd] = []
+    for one in reversed(history.experiments):
+        if len(found) == DEAD_ENDS:
+            break
+        reason = _dead(one, noise_sigma)
+        if one.turn and one.comparison == compared and reason:
+            found.append(DeadEnd(experiment_id=one.id, changed_knobs=one.changed_knobs, reason=reason))
+    return found[::-1]
+
+
+def _dead(experiment: Experiment, noise_sigma: float) -> str:
+    effect, result = experiment.effect, experiment.result
+    if effect.failed and result is not None:
+        kind = effect.status if result.failure.kind == "none" else result.failure.kind
+        message = printable(result.failure.message)
+        return f"It ended without a score ({kind}{': ' + message if message else ''})."
+    if effect.change is not None and effect.change > WORSE_SIGMAS * noise_sigma and not experiment.kept:
+        return f"It measured {effect.change:.4f} bpb worse than its incumbent, against a noise of {noise_sigma:.4f}."
+    return ""

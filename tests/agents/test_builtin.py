@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from dataclasses import replace
+
+import pytest
+
+from dialectic.agents import load
+from dialectic.agents.catalogue import CATALOGUE, baseline
+from dialectic.errors import AgentError
+from dialectic.state.program import Steering
+from dialectic.state.proposal import EditsSource, KnobEdit, Proposal
+from dialectic.workspace import resolve
+from tests.agents.world import TRAIN, World, builtin_session, profile, random_session
+
+
+def test_it_beats_random_changes_in_a_made_up_world() -> None:
+    ours = [builtin_session(World(number), 30).true_gain() for number in range(12)]
+    random = [random_session(World(number), 30).true_gain() for number in range(12)]
+    assert statistics.mean(ours) > 1.15 * statistics.mean(random)
+    assert statistics.mean(ours) > 0.02
+    assert min(ours) > 0.0
+
+
+def test_it_finds_something_new_for_sixty_iterations() -> None:
+    world = builtin_session(World(3), 60)
+    assert len(world.known) == 61
+    moves = [turn.proposal.move_type for turn in world.turns]
+    assert {"exploit", "negate", "synthesize"} == set(moves)
+
+
+def test_it_finds_something_new_with_a_single_knob_left() -> None:
+    freeze = [knob for knob in World(1).knobs(TRAIN).sources if knob not in ("MATRIX_LR", "EMBEDDING_LR")]
+    world = builtin_session(World(1, steering=Steering(freeze=freeze)), 25)
+    assert all(set(turn.changed) <= {"MATRIX_LR", "EMBEDDING_LR"} for turn in world.turns)
+
+
+@pytest.mark.parametrize("name", ["cpu", "h100"])
+def test_every_proposal_is_sound(name: str) -> None:
+    world = builtin_session(World(5, profile(name)), 16)
+    for turn in world.turns:
+        proposal = turn.proposal
+        scored = proposal.prediction_scored
+        assert 2 <= len(proposal.active_tensions) <= 4
+        assert proposal.transcendent.source_tension_ids[0] == proposal.active_tensions[0].id
+        assert proposal.transcendent.tested_in_iteration == (proposal.move_type == "synthesize")
+        assert scored.interval[0] < scored.expected_delta < scored.interval[1]
+        assert scored.confidence == 0.8
+        assert proposal.prediction.startswith("Prediction: changing ")
+        assert " val_bpb because " in proposal.prediction
+        assert all(isinstance(edit, KnobEdit) for edit in proposal.edits)
+        assert not any(" + 1 + " in edit.value for edit in proposal.edits if isinstance(edit, KnobEdit))
+
+
+def test_both_poles_are_runnable_and_differ() -> None:
+    world = World(2)
+    for _ in range(12):
+        context = world.context()
+        proposal = load("builtin").prepare(context)
+        for tension in proposal.active_tensions:
+            thesis = resolve(tension.thesis.source, world.bounds().origins)
+            antithesis = resolve(tension.antithesis.source, world.bounds().origins)
+            assert thesis != antithesis
+            compile(thesis + antithesis, "poles", "exec")
+        world.play(proposal)
+
+
+def test_a_pole_move_embodies_the_pole_that_it_tests() -> None:
+    for turn in builtin_session(World(4), 14).turns:
+        proposal = turn.proposal
+        own = proposal.active_tensions[0]
+        if proposal.move_type == "synthesize":
+            continue
+        side = own.favored_side if proposal.move_type == "exploit" else _other(own.favored_side)
+        source = own.thesis.source if side == "thesis" else own.antithesis.source
+        assert isinstance(source, EditsSource)
+        assert source.edits == proposal.edits
+
+
+def _other(side: str) -> str:
+    return "antithesis" if side == "thesis" else "thesis"
+
+
+def test_sizes_go_together_in_train_py() -> None:
+    for name in ("cpu", "h100"):
+        world = World(6, profile(name))
+        for turn in builtin_session(world, 30).turns:
+            knobs = world.knobs(turn.text)
+            depth, head = knobs.number("DEPTH") or 0, knobs.number("HEAD_DIM") or 1
+            heads = math.ceil(depth * (knobs.number("ASPECT_RATIO") or 0) / head)
+            kv_heads = max(heads // int(knobs.number("KV_HEAD_RATIO") or 1), 1)
+            tokens = (knobs.number("DEVICE_BATCH_SIZE") or 0) * world.facts.sequence_length
+            assert heads % kv_heads == 0
+            assert (knobs.number("TOTAL_BATCH_SIZE") or 1) % tokens == 0
+            if name == "cpu":
+                assert 3 <= depth <= 6
+                assert 96 <= heads * head <= 256
+
+
+def test_the_suggested_move_and_axis_are_followed() -> None:
+    world = builtin_session(World(7), 6)
+    for kind in CATALOGUE:
+        for move in ("exploit", "negate", "synthesize"):
+            context = world.context()
+            briefing = context.briefing.model_copy(update={"suggested_axis": kind, "suggested_move": move})
+            proposal = load("builtin").prepare(replace(context, briefing=briefing))
+            assert (proposal.active_tensions[0].kind, proposal.move_type) == (kind, move)
+
+
+def test_steering_is_obeyed() -> None:
+    steering = Steering(
+        freeze=["DEPTH", "TOTAL_BATCH_SIZE", "WINDOW_PATTERN"],
+        ranges={"MATRIX_LR": (0.035, 0.05), "WARMDOWN_RATIO": (0.5, 0.6)},
+        prefer=["value-embeddings-vs-simplicity"],
+    )
+    world = builtin_session(World(8, steering=steering), 20)
+    assert world.turns[0].axis == "value-embeddings-vs-simplicity"
+    assert not any({"DEPTH", "TOTAL_BATCH_SIZE", "WINDOW_PATTERN"} & set(turn.changed) for turn in world.turns)
+    for turn in world.turns:
+        assert 0.035 <= (world.knobs(turn.text).number("MATRIX_LR") or 0) <= 0.05
+
+
+def test_the_same_context_gives_the_same_proposal() -> None:
+    world = builtin_session(World(9), 5)
+    assert load("builtin").prepare(world.context()) == load("builtin").prepare(world.context())
+
+
+def test_after_a_crash_it_proposes_something_else() -> None:
+    world = World(1)
+    first = load("builtin").prepare(world.context())
+    again = load("builtin").prepare(world.context(crash="Traceback"))
+    assert first.edits != again.edits
+
+
+def test_it_gives_up_in_one_line() -> None:
+    world = World(1)
+    with pytest.raises(AgentError, match="none of the knobs"):
+        load("builtin").prepare(replace(world.context(), knobs={"OTHER": "1"}))
+    with pytest.raises(AgentError, match="ran out of time"):
+        load("builtin").prepare(replace(world.context(), deadline=time.monotonic() - 1))
+
+
+def test_a_baseline_holds_two_tensions_and_changes_nothing() -> None:
+    context = World(1).context()
+    proposal = baseline(context)
+    assert proposal.edits == []
+    assert proposal.move_type == "exploit"
+    assert len(proposal.active_tensions) == 2
+    scored = proposal.prediction_scored
+    assert (scored.direction, scored.expected_delta, scored.interval) == ("unchanged", 0.0, (-0.008, 0.008))
+    assert "repeats its own value within the noise" in proposal.prediction
+    for tension in proposal.active_tensions:
+        assert tension.thesis.source != tension.antithesis.source
+    foreign: Proposal = baseline(replace(context, knobs={}))
+    assert len(foreign.active_tensions) == 2
+
+
+def test_evidence_makes_predictions_surer() -> None:
+    world = World(3, remembers=60)
+    first = load("builtin").prepare(world.context()).prediction_scored
+    world = builtin_session(world, 40)
+    widths = [turn.proposal.prediction_scored.interval for turn in world.turns if len(turn.changed) == 1]
+    assert min(high - low for low, high in widths) < first.interval[1] - first.interval[0]
+    hits = [
+        turn.proposal.prediction_scored.interval[0] <= turn.delta <= turn.proposal.prediction_scored.interval[1]
+        for turn in world.turns
+    ]
+    assert sum(hits) / len(hits) > 0.6

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+
+from dialectic.agents.catalogue import CATALOGUE, LEVERS
+from dialectic.agents.levers import Knobs, fits, rounded, written
+from dialectic.workspace import read_knobs
+from tests.agents.world import SIZES, TRAIN
+
+CPU = Knobs(read_knobs(TRAIN), SIZES["cpu"])
+
+
+@pytest.mark.parametrize(
+    ("knob", "steps", "expected"),
+    [
+        ("DEPTH", 1, {"DEPTH": "PROFILE.depth + 1"}),
+        ("DEPTH", 0.5, {"DEPTH": "PROFILE.depth + 1"}),
+        ("DEPTH", 9, {"DEPTH": "PROFILE.depth + 2"}),
+        ("ASPECT_RATIO", 1, {"ASPECT_RATIO": "PROFILE.aspect_ratio + 8"}),
+        ("MLP_RATIO", -1, {"MLP_RATIO": "3"}),
+        ("MATRIX_LR", 1, {"MATRIX_LR": "0.056"}),
+        ("MATRIX_LR", -2, {"MATRIX_LR": "0.02"}),
+        ("ROPE_BASE", 1, {"ROPE_BASE": "25000.0"}),
+        ("WARMDOWN_RATIO", 1, {"WARMDOWN_RATIO": "0.65"}),
+        ("WARMUP_RATIO", -1, {}),
+        ("WINDOW_PATTERN", 1, {"WINDOW_PATTERN": '"SL"'}),
+        ("WINDOW_PATTERN", -1, {}),
+        ("VALUE_EMBEDDINGS", -1, {"VALUE_EMBEDDINGS": "False"}),
+        ("ADAM_BETAS", 1, {"ADAM_BETAS": "(0.9, 0.95)"}),
+        (
+            "TOTAL_BATCH_SIZE",
+            -1,
+            {
+                "TOTAL_BATCH_SIZE": "PROFILE.total_batch_size // 2",
+                "DEVICE_BATCH_SIZE": "PROFILE.device_batch_size // 2",
+            },
+        ),
+        ("TOTAL_BATCH_SIZE", 1, {"TOTAL_BATCH_SIZE": "PROFILE.total_batch_size * 2"}),
+    ],
+)
+def test_moves_are_readable_and_portable(knob: str, steps: float, expected: dict[str, str]) -> None:
+    assert LEVERS[knob].move(CPU, steps) == expected
+
+
+def test_repeated_steps_stay_readable_and_lead_back() -> None:
+    lever = LEVERS["DEPTH"]
+    one = CPU.changed(lever.move(CPU, 1))
+    two = one.changed(lever.move(one, 1))
+    assert two.sources["DEPTH"] == "PROFILE.depth + 2"
+    assert two.changed(lever.move(two, -2)).sources["DEPTH"] == "PROFILE.depth"
+    assert CPU.changed(lever.move(CPU, -1)).sources["DEPTH"] == "PROFILE.depth - 1"
+
+
+def test_a_plain_number_stays_one() -> None:
+    assert LEVERS["DEPTH"].move(CPU.changed({"DEPTH": "5"}), 1) == {"DEPTH": "6"}
+    assert written(6, "PROFILE.depth + PROFILE.other", {"depth": 4, "other": 1}) == "6"
+    assert written("L", "PROFILE.window_pattern", {"window_pattern": "L"}) == "PROFILE.window_pattern"
+
+
+def test_a_knob_that_is_missing_or_has_no_value_cannot_move() -> None:
+    for knobs in (CPU.changed({"DEPTH": "choose()"}), Knobs({}, SIZES["cpu"]), CPU.changed({"DEPTH": '"4"'})):
+        assert not LEVERS["DEPTH"].applies(knobs)
+        assert LEVERS["DEPTH"].move(knobs, 1) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"DEPTH": "5"}, True),
+        ({"ASPECT_RATIO": "33"}, True),
+        ({"ASPECT_RATIO": "31"}, False),
+        ({"KV_HEAD_RATIO": "2"}, True),
+        ({"KV_HEAD_RATIO": "2", "DEPTH": "5"}, False),
+        ({"TOTAL_BATCH_SIZE": "2048"}, False),
+        ({"WINDOW_PATTERN": '"LLL"'}, False),
+        ({"DEPTH": "12", "ASPECT_RATIO": "64"}, False),
+    ],
+)
+def test_sizes_must_fit(changes: dict[str, str], expected: bool) -> None:
+    assert fits(CPU, CPU.changed(changes)) is expected
+
+
+def test_rates_are_rounded_and_still_differ() -> None:
+    assert rounded(0.0561, 0.04) == 0.056
+    assert rounded(0.0401, 0.04) == 0.0401
+
+
+def test_every_lever_of_the_catalogue_moves_both_ways_somewhere() -> None:
+    knobs = CPU.changed(
+        {"WINDOW_PATTERN": '"SSL"', "KV_HEAD_RATIO": "2", "WARMUP_RATIO": "0.05", "FINAL_LR_FRACTION": "0.1"}
+    ).changed({"MUON_MOMENTUM_STEPS": "300", "GATE_CHANNELS": "16"})
+    for lever in LEVERS.values():
+        moved = [bool(lever.move(knobs, steps)) for steps in (-1, 1)]
+        assert any(moved) if lever.knob == "VALUE_EMBEDDINGS" else all(moved), lever.knob
+
+
+def test_the_catalogue_is_sound() -> None:
+    assert len(CATALOGUE) == 4
+    for one in CATALOGUE.values():
+        knobs = {lever.knob for lever in one.levers}
+        for pulls in one.syntheses:
+            assert {knob for knob, _ in pulls} <= knobs
+            assert {side for _, side in pulls} == {"thesis", "antithesis"}
+    assert sum(len(one.levers) for one in CATALOGUE.values()) == len(LEVERS)

@@ -1,0 +1,86 @@
+"""A research folder, an observer that remembers, and a quick session."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dialectic.config import SettingValue, load
+from dialectic.loop import run_session
+from dialectic.session import Session, open_session
+from dialectic.state.observer import Announcement, Ending, Phase
+from dialectic.state.plan import Plan
+from dialectic.state.result import Result
+from dialectic.state.run import LiveEvent
+from dialectic.state.session import SessionRecord
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+
+
+class Remembering:
+    """An observer that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.announcement: Announcement | None = None
+        self.phases: list[tuple[int, Phase, int]] = []
+        self.results: list[Result] = []
+        self.events: list[LiveEvent] = []
+        self.notes: list[str] = []
+        self.ending: Ending | None = None
+
+    def opened(self, record: SessionRecord, announcement: Announcement) -> None:
+        self.announcement = announcement
+
+    def phase(self, iteration: int, phase: Phase, k: int) -> None:
+        self.phases.append((iteration, phase, k))
+
+    def planned(self, plan: Plan) -> None:
+        pass
+
+    def event(self, plan: Plan, event: LiveEvent) -> None:
+        self.events.append(event)
+
+    def finished(self, plan: Plan, result: Result) -> None:
+        self.results.append(result)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def closed(self, ending: Ending) -> None:
+        self.ending = ending
+
+
+@pytest.fixture
+def root(tmp_path: Path, smoke_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A research folder with the repository's own three files, and prepared data."""
+    folder = tmp_path / "research 'folder'"
+    folder.mkdir()
+    for name in ("train.py", "prepare.py", "program.md"):
+        shutil.copy(REPOSITORY / name, folder)
+    monkeypatch.setenv("DIALECTIC_CACHE", str(smoke_cache))
+    return folder
+
+
+RunScript = Callable[..., tuple[Session, Remembering]]
+
+
+@pytest.fixture
+def run_script(root: Path) -> RunScript:
+    """Runs a session of the scripted executor: ``run_script({executor…}, {agent…}, iterations=3)``."""
+
+    def run(
+        executor: dict[str, object], answers: dict[str, object] | None = None, /, **flags: SettingValue
+    ) -> tuple[Session, Remembering]:
+        script = root / "script.json"
+        script.write_text(json.dumps({"executor": executor, "agent": answers or {}}), "utf-8")
+        observer = Remembering()
+        given: dict[str, SettingValue] = {"profile": "smoke", "executor": "scripted", "script": script, "iterations": 3}
+        settings = load(root, given | ({"agent": "scripted"} if answers else {}) | flags)
+        run_session(root, settings, observer)
+        return open_session(root, settings.session), observer
+
+    return run
