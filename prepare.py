@@ -265,7 +265,9 @@ def read_meta(folder: Path, content: bool = True) -> dict[str, Any]:
         meta = dict(json.loads(path.read_bytes()))
         version, files = int(meta["schema_version"]), dict(meta["files"])
     except (FileNotFoundError, NotADirectoryError):
-        raise PrepareError(f"no prepared data in {folder}: run `python prepare.py`") from None
+        raise PrepareError(
+            f"no prepared data in {folder}: run `python prepare.py`, with --profile if you named one"
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise PrepareError(f"{path} is damaged (not the expected JSON): {again}") from error
     if version > SCHEMA_VERSION:

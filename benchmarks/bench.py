@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +25,17 @@ class Variant:
 
     label: str
     profile: str
-    changes: dict[str, str | int | float]
+    changes: dict[str, str | int | float] = field(default_factory=dict)
+    replacements: tuple[tuple[str, str], ...] = ()
+    """Texts of ``train.py`` to replace, each standing there once."""
+
+    def train_py(self) -> str:
+        """The text of ``train.py`` with the replacements made."""
+        text = (ROOT / "train.py").read_text("utf-8")
+        for old, new in self.replacements:
+            assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in train.py"
+            text = text.replace(old, new)
+        return text
 
     def prepare_py(self) -> str:
         """The text of ``prepare.py`` with this profile's fields replaced, for a run and its scorer."""
@@ -48,15 +58,12 @@ def describe(variant: Variant, folder: Path) -> dict[str, object]:
     return told
 
 
-def run_once(variant: Variant, seed: int, budget: float, knobs: dict[str, str] | None = None) -> dict[str, float]:
+def run_once(variant: Variant, seed: int, budget: float) -> dict[str, float]:
     """Train and score once; the summary numbers, the score, wall and CPU seconds of the run and of the scorer."""
     with tempfile.TemporaryDirectory(prefix="dialectic-bench-") as name:
         folder = Path(name)
         told = describe(variant, folder)
-        train_py = (ROOT / "train.py").read_text("utf-8")
-        for knob, value in (knobs or {}).items():
-            train_py = _set(train_py, knob, value)
-        (folder / "train.py").write_text(train_py, "utf-8")
+        (folder / "train.py").write_text(variant.train_py(), "utf-8")
         cores = len(os.sched_getaffinity(0))
         environment = {
             "PATH": os.environ["PATH"],
@@ -93,14 +100,6 @@ def run_once(variant: Variant, seed: int, budget: float, knobs: dict[str, str] |
             "run_cpu_seconds": cpu,
             "score_wall_seconds": time.perf_counter() - scored,
         }
-
-
-def _set(text: str, knob: str, value: str) -> str:
-    lines = text.splitlines(keepends=True)
-    places = [index for index, line in enumerate(lines) if line.startswith(f"{knob} = ")]
-    assert len(places) == 1, knob
-    lines[places[0]] = f"{knob} = {value}\n"
-    return "".join(lines)
 
 
 def _summary(output: str) -> dict[str, float]:

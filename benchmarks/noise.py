@@ -81,15 +81,20 @@ def main() -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="replace a field of the profile"
     )
+    parser.add_argument(
+        "--replace", nargs=2, action="append", default=[], metavar=("OLD", "NEW"), help="replace a text of train.py"
+    )
+    parser.add_argument("--label", help="name of the variant's results; made of the changes when left out")
     arguments = parser.parse_args()
     if arguments.study == "clock":
         clock(arguments.profile, arguments.runs, arguments.budget or 20.0)
     elif arguments.study == "seeds":
         changes = dict(_change(text) for text in arguments.set)
-        label = "-".join(f"{name}={value}" for name, value in changes.items()) or "as-it-is"
+        label = arguments.label or "-".join(f"{name}={value}" for name, value in changes.items()) or "as-it-is"
+        variant = Variant(label, arguments.profile, changes, tuple((old, new) for old, new in arguments.replace))
         budget = arguments.budget or 60.0
         folder = FOLDER / "seeds" / arguments.profile / f"{budget:g}s" / label
-        measure(folder, Variant(label, arguments.profile, changes), list(range(1, arguments.runs + 1)), budget, 0)
+        measure(folder, variant, list(range(1, arguments.runs + 1)), budget, 0)
     table()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from dialectic.state.base import MoveType, Outcome, SynthesisStatus
@@ -18,7 +17,8 @@ FEW_STEPS = 100
 SIZES = frozenset({"DEPTH", "ASPECT_RATIO", "HEAD_DIM", "MLP_RATIO", "KV_HEAD_RATIO"})
 BATCHES = frozenset({"TOTAL_BATCH_SIZE", "DEVICE_BATCH_SIZE"})
 
-SUMMARY = re.compile(r"^(num_steps|total_tokens_M|training_seconds):\s+([0-9][0-9.e+]*)\s*$", re.MULTILINE)
+FEWER = 0.9
+"""A candidate that saw less than this share of the incumbent's tokens had less to learn from."""
 
 ASSUMED: dict[FailureKind, str] = {
     "crash": "that the changed train.py runs at all",
@@ -134,7 +134,7 @@ def _of_baseline(context: ReflectContext) -> Reflection:
 def _of_failure(context: ReflectContext) -> Reflection:
     failure = context.failure
     assumption = ASSUMED.get(failure.kind)
-    why = f"{failure.kind}: {failure.message}" if failure.message else failure.kind
+    why = f"{failure.kind}: {failure.message.rstrip('.')}" if failure.message else failure.kind
     if failure.kind in MIS_SCALED:
         framing = f"The candidate was mis-scaled for the budget or the machine ({why}); the idea itself was not tested."
     elif assumption:
@@ -169,8 +169,7 @@ def _framing(context: ReflectContext, numbers: Numbers) -> str:
     """Which of the four it was: a poor idea, an unfair comparison, a confounded change set, a wrong scale."""
     plan = context.plan
     changed = changed_knobs(plan)
-    log = {name: float(value) for name, value in SUMMARY.findall(context.log_tail)}
-    steps = log.get("num_steps")
+    steps = context.metrics.get("num_steps")
     if numbers.clear and numbers.delta < 0:
         return f"The framing held: a gain of {-numbers.delta:.4f} bpb is {_sds(numbers)} SDs from nothing."
     if changed & SIZES and steps is not None and steps < FEW_STEPS:
@@ -186,15 +185,11 @@ def _framing(context: ReflectContext, numbers: Numbers) -> str:
     if len(changed - BATCHES) > 1 or len(changed) < len(plan.edits):
         what = ", ".join(sorted(changed)) or "the text of train.py"
         return f"The change set was confounded: {what} changed together, so the loss cannot be laid to one of them."
-    if changed & SIZES or changed & BATCHES:
-        seen = (
-            f" ({log['total_tokens_M']:.1f} M tokens in {steps:.0f} steps)"
-            if {*log} >= {"num_steps", "total_tokens_M"}
-            else ""
-        )
+    tokens, before = context.metrics.get("total_tokens_M"), context.incumbent_metrics.get("total_tokens_M")
+    if tokens and before and tokens < FEWER * before:
         return (
-            f"The comparison was unfair to the idea in one way: a change of size or batch also changes how many steps "
-            f"and tokens fit into the budget{seen}. Under this budget it is worse by {numbers.delta:.4f} bpb."
+            f"The comparison was unfair: the candidate saw {tokens:.3g} M tokens in the budget where the incumbent saw "
+            f"{before:.3g} M. Per token it may be better; under this budget it is worse by {numbers.delta:.4f} bpb."
         )
     return (
         f"The idea was poor: one change under the same budget, and {numbers.delta:+.4f} bpb, {_sds(numbers)} SDs from "
@@ -218,11 +213,11 @@ def _summary(context: ReflectContext, numbers: Numbers, outcome: Outcome) -> str
     verdict, score = context.verdict, context.score
     assert score is not None
     against = f" against {verdict.incumbent.estimate:.4f} of the incumbent" if verdict.incumbent else ""
-    kept = f"kept, {verdict.claim}" if verdict.decision == "keep" and verdict.claim else verdict.decision
+    kept = f"kept ({verdict.claim})" if verdict.decision == "keep" else "discarded"
     return (
         f"val_bpb {score.val_bpb:.4f}{against}: an effect of {numbers.delta:+.4f} +/- {numbers.sd:.4f} bpb, better "
         f"with probability {numbers.better:.2f}, where {numbers.expected:+.4f} was predicted ({numbers.low:+.4f} to "
-        f"{numbers.high:+.4f}). The prediction is {outcome}; the candidate is a {kept}."
+        f"{numbers.high:+.4f}). The prediction is {outcome}; the candidate is {kept}."
     )
 
 
@@ -238,8 +233,8 @@ def _thought(context: ReflectContext, numbers: Numbers, outcome: Outcome) -> str
     plan, tested = context.plan, " and ".join(sorted(changed_knobs(context.plan))) or "this change"
     if context.verdict.decision == "keep":
         return (
-            f"{tested} moved the incumbent by {numbers.delta:+.4f} bpb; what the other pole held against it "
-            f"({plan.antithesis}) has to show itself further along the same way."
+            f"{tested} moved the incumbent by {numbers.delta:+.4f} bpb; what the other pole holds against it has to "
+            "show itself further along the same way."
         )
     if plan.move_type == "synthesize":
         return (

@@ -12,7 +12,7 @@ from dialectic.knowledge.records import printable, takeaway
 from dialectic.state.briefing import Briefing, DeadEnd, ExperimentBrief
 from dialectic.state.result import Estimate
 
-RECENT = 8
+RECENT = 32
 """Experiments of the session that a briefing tells."""
 
 DEAD_ENDS = 12

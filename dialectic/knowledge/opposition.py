@@ -99,9 +99,20 @@ def opponents(history: History, view: Viewpoint) -> list[Opponent]:
 
 
 def strongest(history: History, view: Viewpoint, axis: str = "") -> Opponent | None:
-    """The strongest opponent, on ``axis`` where there is one."""
+    """The strongest opponent, on ``axis`` where there is one; the nearest rival where no pole opposes the anchor."""
     found = opponents(history, view)
-    return next((one for one in found if axis in one.opposed_axes), found[0] if found else None)
+    return next((one for one in found if axis in one.opposed_axes), found[0] if found else nearest_rival(history, view))
+
+
+def nearest_rival(history: History, view: Viewpoint) -> Opponent | None:
+    """Another experiment of this session that was scored: the most relevant one. It opposes the anchor on no axis."""
+    scored = [
+        one
+        for one in history.at("session", view.session_id)
+        if one.id != view.anchor_id and one.iteration < view.iteration and one.effect.val_bpb is not None
+    ]
+    best = max(scored, key=lambda one: (_relevance(history, view, one), one.iteration), default=None)
+    return Opponent(best, (), _relevance(history, view, best), 0.0) if best else None
 
 
 def pair(history: History, view: Viewpoint, opponent: Opponent | None) -> DefaultTensionPair:
@@ -134,6 +145,11 @@ def _reason(view: Viewpoint, anchor: Experiment | None, opponent: Opponent | Non
     if opponent is None:
         return f"{first} No measured experiment embodies a pole against it yet, so there is no opponent."
     rival = opponent.experiment
+    if not opponent.opposed_axes:
+        return (
+            f"{first} No measured experiment embodies a pole against it yet; its nearest rival is {rival.id} at "
+            f"val_bpb {rival.effect.val_bpb:.4f} (relevance {opponent.relevance:.2f})."
+        )
     stance = anchor.stance if anchor else {}
     axes = ", ".join(
         f"the {rival.polarity[axis]} of {axis}, where the anchor "
@@ -150,7 +166,7 @@ def _delta(experiment: Experiment) -> str:
 
 def _expectation(view: Viewpoint, anchor: Experiment | None, opponent: Opponent | None) -> str:
     """Half of what both sides gained, because two gains on one axis rarely add up."""
-    if opponent is None:
+    if opponent is None or not opponent.opposed_axes:
         return "Nothing opposes the anchor yet: measure a pole first, then a third form can be predicted from numbers."
     rival = opponent.experiment
     axis = opponent.opposed_axes[0]

@@ -13,6 +13,7 @@ from pathlib import Path
 from dialectic.errors import Interrupted
 from dialectic.loop.house import House
 from dialectic.scorer.job import read_answer, scoring_job
+from dialectic.session import remove_work
 from dialectic.state.base import Metrics, Status, iteration_label
 from dialectic.state.files import make_folder
 from dialectic.state.plan import Plan
@@ -94,6 +95,7 @@ def _measure_once(house: House, plan: Plan, k: int, result: Measurement) -> None
         result.record, result.status, result.failure = record, record.status, record.failure
     if record.status == "completed":
         _score(house, plan, job, k, result)
+    remove_work(Path(job.folder))
     result.wall_seconds += time.monotonic() - started
 
 

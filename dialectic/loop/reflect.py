@@ -10,7 +10,7 @@ from dialectic.loop.house import House
 from dialectic.loop.measure import Measurement
 from dialectic.loop.propose import PHASE_SECONDS
 from dialectic.session import relative, write_run_files
-from dialectic.state.base import FilledBy, KeepStatus, utc_now
+from dialectic.state.base import FilledBy, KeepStatus, Metrics, utc_now
 from dialectic.state.contracts import ReflectContext
 from dialectic.state.files import make_folder
 from dialectic.state.plan import Plan
@@ -33,6 +33,8 @@ def reflect(house: House, plan: Plan, measurement: Measurement, verdict: Verdict
         failure=measurement.failure,
         score=measurement.score,
         verdict=verdict,
+        metrics=measurement.summary,
+        incumbent_metrics=_incumbent_metrics(house),
         log_tail=tail(log, LOG_CHARACTERS) if log.exists() else "",
         folder=make_folder(folder.phase("reflect")),
         deadline=time.monotonic() + PHASE_SECONDS,
@@ -47,6 +49,13 @@ def reflect(house: House, plan: Plan, measurement: Measurement, verdict: Verdict
         reflection, author = computed.reflect(context), "computed"
     house.leave(plan.iteration, "reflect", outcome=reflection.outcome)
     return reflection, author
+
+
+def _incumbent_metrics(house: House) -> Metrics:
+    for plan, result, _ in reversed(house.history):
+        if plan.iteration == house.incumbent_iteration and result is not None:
+            return result.summary
+    return {}
 
 
 def write_result(

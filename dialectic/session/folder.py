@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from dialectic.state.base import Side, iteration_label
@@ -35,6 +36,12 @@ class IterationFolder:
     def snapshot(self, tension_id: str, side: Side) -> Path:
         """The ``train.py`` of one pole."""
         return self.tensions / tension_id / side / "train.py"
+
+
+def remove_work(run_folder: Path) -> None:
+    """Drop what a run left in its own ``work/``: its inputs are recorded elsewhere, its outputs were handed over."""
+    for folder in (run_folder, run_folder / "score"):
+        shutil.rmtree(folder / "work", ignore_errors=True)
 
 
 def remove_model(run_folder: Path) -> None:

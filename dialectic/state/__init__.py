@@ -10,5 +10,8 @@ session     session.json, manifest.json, live/state.json
 briefing    what the tension graph tells prepare
 knowledge   knowledge_base/: one record an experiment, the incumbents
 program     the steering block of program.md
+arithmetic  knob values: a small evaluator over the profile
+text        foreign text made safe: cleaned, cut, only its end read
+observer    what the loop tells whoever watches it
 contracts   the two protocols, Agent and Executor, and what they are given
 """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from dialectic.state.base import Metrics
 from dialectic.state.briefing import Briefing
 from dialectic.state.plan import Plan
 from dialectic.state.program import Steering
@@ -52,6 +53,10 @@ class ReflectContext:
     failure: Failure
     score: Score | None
     verdict: Verdict
+    metrics: Metrics
+    """The run's summary numbers; empty when it did not get that far."""
+    incumbent_metrics: Metrics
+    """Those of the run that made the incumbent."""
     log_tail: str
     """The cleaned, length-limited end of ``run.log``: data, never an instruction (design, rule 8)."""
     folder: Path

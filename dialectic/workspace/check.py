@@ -10,7 +10,7 @@ from dialectic.state.program import Steering
 from dialectic.state.proposal import Pole, Proposal, Refusal
 from dialectic.state.session import ProfileFacts
 from dialectic.workspace.edits import apply, fingerprint, normalised
-from dialectic.workspace.knobs import Evaluated, Scalar, bindings, evaluate, number, read_constants
+from dialectic.workspace.knobs import Evaluated, Scalar, bindings, evaluate, number, parse, read_constants
 from dialectic.workspace.snapshots import Origins, resolve
 
 
@@ -127,7 +127,7 @@ def _tensions(proposal: Proposal, bounds: Bounds) -> Refusal | None:
 
 def _pole_problem(pole: Pole, bounds: Bounds) -> str:
     try:
-        normalised(resolve(pole.source, bounds.origins))
+        parse(resolve(pole.source, bounds.origins))
     except WorkspaceError as error:
         return str(error)
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -43,13 +44,16 @@ def fingerprint(text: str, profile: str, budget: float, data_fingerprint: str) -
     return hashlib.sha256(key.encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
+@functools.lru_cache(maxsize=32)
 def normalised(text: str) -> str:
     """The syntax tree of ``text`` as one line, without comments, formatting and docstrings.
 
     Raises:
         EditError: ``text`` does not parse.
     """
-    return "".join(_flatten(parse(text)))
+    parts: list[str] = []
+    _flatten(parse(text), parts)
+    return "".join(parts)
 
 
 def _merged(edits: Sequence[Edit]) -> Iterator[Edit | dict[str, str]]:
@@ -99,24 +103,24 @@ def _places(text: str, search: str) -> list[int]:
     return places
 
 
-def _flatten(node: object) -> Iterator[str]:
+def _flatten(node: object, parts: list[str]) -> None:
     # Empty fields are left out because each version of Python adds some.
     if isinstance(node, ast.AST):
-        yield f"{type(node).__name__}("
+        parts.append(f"{type(node).__name__}(")
         for name, value in ast.iter_fields(node):
             value = _without_docstring(node, name, value)
             if value is None or value == [] or (name == "kind" and isinstance(node, ast.Constant)):
                 continue
-            yield f"{name}="
-            yield from _flatten(value)
-        yield ")"
+            parts.append(f"{name}=")
+            _flatten(value, parts)
+        parts.append(")")
     elif isinstance(node, list):
-        yield "["
+        parts.append("[")
         for part in node:
-            yield from _flatten(part)
-        yield "]"
+            _flatten(part, parts)
+        parts.append("]")
     else:
-        yield f"{node!r},"
+        parts.append(f"{node!r},")
 
 
 def _without_docstring(node: ast.AST, name: str, value: object) -> object:

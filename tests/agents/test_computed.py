@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from dialectic.agents.computed import reflect
-from dialectic.state.base import MoveType
+from dialectic.state.base import Metrics, MoveType
 from dialectic.state.contracts import ReflectContext
 from dialectic.state.plan import Plan
 from dialectic.state.proposal import Edit, KnobEdit, Prediction, ReplaceEdit
@@ -14,7 +14,10 @@ from dialectic.state.result import Estimate, Verdict
 from dialectic.state.run import Failure, FailureKind, Score
 from tests.agents.world import World
 
-LOG = "---\ntraining_seconds: 60.1\ntotal_tokens_M:   0.2\nnum_steps:        {steps}\n"
+INCUMBENT = {"total_tokens_M": 1.0, "num_steps": 250.0}
+SLOW, SHORT, ALIKE = (
+    {"total_tokens_M": tokens, "num_steps": steps} for tokens, steps in ((0.4, 400.0), (0.4, 40.0), (0.97, 240.0))
+)
 
 
 def context(
@@ -24,7 +27,7 @@ def context(
     expected: float = -0.01,
     move: MoveType = "exploit",
     failure: FailureKind = "none",
-    log: str = "",
+    metrics: Metrics | None = None,
     sd: float = 0.004,
 ) -> ReflectContext:
     direction: Literal["decrease", "increase", "unchanged"]
@@ -79,7 +82,9 @@ def context(
         successor=None,
     )
     score = Score(val_bpb=2.0 + (delta or 0), holdout_bpb=2.0, tokens=1, bytes=1) if failure == "none" else None
-    return ReflectContext(plan, Failure(kind=failure, message="why"), score, verdict, log, Path(), 0.0)
+    return ReflectContext(
+        plan, Failure(kind=failure, message="why"), score, verdict, metrics or {}, INCUMBENT, "", Path(), 0.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,20 +118,21 @@ def knob(name: str) -> Edit:
 
 
 @pytest.mark.parametrize(
-    ("delta", "edits", "log", "words"),
+    ("delta", "edits", "metrics", "words"),
     [
-        (0.02, [knob("MATRIX_LR")], "", "The idea was poor"),
-        (0.02, [knob("MATRIX_LR"), knob("DEPTH")], "", "confounded: DEPTH, MATRIX_LR"),
-        (0.02, [ReplaceEdit(search="a", replace="b")], "", "confounded: the text of train.py"),
-        (0.02, [knob("TOTAL_BATCH_SIZE"), knob("DEVICE_BATCH_SIZE")], LOG.format(steps=400), "unfair"),
-        (0.02, [knob("DEPTH")], LOG.format(steps=400), "0.2 M tokens in 400 steps"),
-        (0.02, [knob("DEPTH")], LOG.format(steps=40), "mis-scaled for the budget: it made only 40 steps"),
-        (0.001, [knob("MATRIX_LR")], "", "could not tell"),
-        (-0.02, [knob("MATRIX_LR")], "", "framing held"),
+        (0.02, [knob("MATRIX_LR")], {}, "The idea was poor"),
+        (0.02, [knob("MATRIX_LR"), knob("DEPTH")], {}, "confounded: DEPTH, MATRIX_LR"),
+        (0.02, [ReplaceEdit(search="a", replace="b")], {}, "confounded: the text of train.py"),
+        (0.02, [knob("TOTAL_BATCH_SIZE"), knob("DEVICE_BATCH_SIZE")], SLOW, "unfair"),
+        (0.02, [knob("DEPTH")], SLOW, "saw 0.4 M tokens in the budget where the incumbent saw 1 M"),
+        (0.02, [knob("DEPTH")], ALIKE, "The idea was poor"),
+        (0.02, [knob("DEPTH")], SHORT, "mis-scaled for the budget: it made only 40 steps"),
+        (0.001, [knob("MATRIX_LR")], {}, "could not tell"),
+        (-0.02, [knob("MATRIX_LR")], {}, "framing held"),
     ],
 )
-def test_the_framing_tells_what_it_was(delta: float, edits: list[Edit], log: str, words: str) -> None:
-    assert words in reflect(context(delta, edits=edits, log=log)).framing_diagnosis
+def test_the_framing_tells_what_it_was(delta: float, edits: list[Edit], metrics: Metrics, words: str) -> None:
+    assert words in reflect(context(delta, edits=edits, metrics=metrics)).framing_diagnosis
 
 
 @pytest.mark.parametrize(
