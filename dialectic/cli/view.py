@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dialectic.cli.rows import Row, row
 from dialectic.state.base import experiment_id
@@ -23,6 +23,8 @@ class Training:
     loss: float | None = None
     tokens_per_second: float | None = None
     remaining: float | None = None
+    handing_over: bool = False
+    """The clock has stopped; the model is being exported."""
 
 
 @dataclass
@@ -52,7 +54,8 @@ class View:
         """``iteration 2 of 4 · run``."""
         of = f" of {self.total}" if self.total else ""
         again = f" {self.k}" if self.k > 1 else ""
-        return f"iteration {self.iteration}{of} · {self.phase_name}{again}"
+        name = "hand-over" if self.phase_name == "run" and self.training.handing_over else self.phase_name
+        return f"iteration {self.iteration}{of} · {name}{again}"
 
     def opened(self, record: SessionRecord, announcement: Announcement) -> None:
         self.session_id = record.session_id
@@ -71,6 +74,8 @@ class View:
         self.knobs[experiment_id(plan.session_id, plan.iteration)] = plan.knobs
 
     def event(self, plan: Plan, event: LiveEvent) -> None:  # noqa: ARG002
+        if event.type == "eval_started":
+            self.training = replace(self.training, progress=1.0, remaining=0.0, handing_over=True)
         if event.type != "train_step":
             return
         progress = _number(event, "progress_pct")

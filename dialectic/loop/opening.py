@@ -101,7 +101,7 @@ def announcement(record: SessionRecord, settings: Settings, profile: ProfileFact
     return Announcement(
         session_id=record.session_id,
         agent=record.agent.name,
-        agent_reason="",
+        agent_reason="it needs no model, no key and no network" if record.agent.name == "builtin" else "",
         profile=profile.name,
         profile_reason=profile.reason,
         corpus=record.data.corpus if record.data else "",
