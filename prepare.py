@@ -134,7 +134,7 @@ def _profiles() -> Iterator[Profile]:
     )  # fmt: skip
     cpu = replace(
         mps, name="cpu", device="cpu", corpus="stdlib", sequence_length=256, vocab_size=2048, time_budget=60.0,
-        clock="cpu", eval_tokens=131_072, noise_sigma=0.015, warmup_steps=1, aspect_ratio=32, head_dim=32,
+        clock="cpu", eval_tokens=65_536, noise_sigma=0.01, warmup_steps=1, depth=3, aspect_ratio=32, head_dim=32,
         total_batch_size=4096,
     )  # fmt: skip
     smoke = replace(
@@ -169,6 +169,27 @@ def detect_profile() -> tuple[str, str]:
     if torch.backends.mps.is_available():
         return "mps", "Apple GPU"
     return "cpu", "no accelerator found"
+
+
+def device_name(profile: Profile) -> str:
+    """The accelerator that a profile's runs would use, by its name; "none" on a CPU or where there is none."""
+    if profile.device == "cpu":
+        return "none"
+    import torch
+
+    if profile.device == "mps":
+        return "Apple GPU" if torch.backends.mps.is_available() else "none"
+    return str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else "none"
+
+
+def _check_named_folder(folder: Path, profile: Profile, corpus: str) -> None:
+    """Refuse a DIALECTIC_CACHE that is itself a data folder, but of another corpus or vocabulary."""
+    if folder != cache_root():
+        return
+    meta = read_meta(folder / "tokenizer", content=False)
+    if (meta["corpus"], meta["vocab_size"]) != (corpus, profile.vocab_size):
+        held = f"corpus {meta['corpus']} with {meta['vocab_size']} tokens"
+        raise UsageError(f"DIALECTIC_CACHE names a data folder of {held}: name the folder above it, or unset it")
 
 
 def select_profile(name: str | None = None) -> tuple[Profile, str]:
@@ -880,7 +901,11 @@ def hand_over(model: torch.nn.Module) -> float | None:
     lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines() or ["no output"]
     try:
         if done.returncode == 0:
-            return float(json.loads(lines[-1])["val_bpb"])
+            told = json.loads(lines[-1])
+            failed = [name for name, check in told.get("checks", {}).items() if not check["passed"]]
+            if failed:
+                raise PrepareError(f"the scorer rejects this model: it failed {', '.join(failed)}")
+            return float(told["val_bpb"])
     except (ValueError, KeyError, TypeError):
         pass
     raise PrepareError(f"scoring failed with exit code {done.returncode}: {lines[-1]}")
@@ -999,7 +1024,10 @@ def main(arguments: list[str] | None = None) -> int:
             raise UsageError(f"--num-shards {num_shards} is not between 1 and {CLIMBMIX_LAST_SHARD - 1}")
         if options.describe:
             key, folder = fingerprint(profile, corpus, num_shards), data_folder(profile, corpus, num_shards)
-            described = {"profile": asdict(profile), "reason": reason, "corpus": corpus, "fingerprint": key}
+            _check_named_folder(folder, profile, corpus)
+            own = PROFILES[profile.name].time_budget
+            described = {"profile": asdict(profile), "own_time_budget": own, "reason": reason, "corpus": corpus}
+            described |= {"fingerprint": key, "gpu": device_name(profile), "cores": GRANTED_CORES}
             print(json.dumps(described | {"data_folder": str(folder), "ready": is_ready(folder)}))
             return 0
         print(f"profile {profile.name} ({reason}), corpus {corpus}")

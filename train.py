@@ -699,7 +699,9 @@ def train(model: GPT, optimizers: Optimizers, clock: prepare.Clock, events: prep
     """Train until the budget is used and return the number of steps. Raises TrainingFailed when the loss explodes."""
     device, length, accumulation = model.residual_scalars.device, PROFILE.sequence_length, accumulation_steps()
     loss_of = torch.compile(model, dynamic=False) if PROFILE.compile else model
-    batches = prepare.dataloader("train", DEVICE_BATCH_SIZE, length, device=str(device), seed=prepare.run_seed())
+    # In the corpus's order, as published: its documents are shuffled, and another order for each seed would only add
+    # noise to every comparison.
+    batches = prepare.dataloader("train", DEVICE_BATCH_SIZE, length, device=str(device))
     batch = next(batches)
     warm_up(model, loss_of, optimizers, batch, accumulation)
     # A collection in mid-training stalls it for up to half a second, and there is next to nothing to collect.

@@ -29,17 +29,16 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    iterations: int = Field(default=20, ge=1)
-    """Candidates after the baseline."""
+    iterations: int | None = Field(default=None, ge=1)
+    """Candidates after the baseline; without it the session goes on until it is stopped."""
     session: str | None = None
     """Name of the new session; the time when it is left out."""
     profile: str | None = None
     """Chosen from the hardware when left out."""
-    budget: float | None = Field(default=None, gt=0)
+    budget: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Seconds of training instead of the profile's own."""
     corpus: str | None = None
     agent: str = "builtin"
-    model: str | None = None
     script: Path | None = None
     """The file that the scripted agent and executor read."""
     executor: str = "local"

@@ -26,7 +26,8 @@ ASSUMED: dict[FailureKind, str] = {
     "timeout": "that the candidate ends within its wall limit",
     "nan": "that training stays stable under this change",
     "export": "that the model can be exported as a graph",
-    "score": "that the handed-over model is one that the scorer accepts",
+    "score": "that the handed-over model is one that can be scored",
+    "check": "that the handed-over model is an honest language model",
 }
 """What a failure contradicts; the kinds that are left out say nothing about the candidate."""
 

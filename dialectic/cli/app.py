@@ -47,7 +47,9 @@ def dialectic(
 @app.command(epilog="Example: dialectic run --iterations 3 --profile cpu --session first-night")
 def run(
     root: Root = Here,
-    iterations: Annotated[int | None, typer.Option(help="Candidates after the baseline.", show_default="20")] = None,
+    iterations: Annotated[
+        int | None, typer.Option(help="Candidates after the baseline.", show_default="until stopped")
+    ] = None,
     session: Annotated[
         str | None, typer.Option(metavar="ID", help="Name of the new session; default the time.")
     ] = None,
@@ -55,7 +57,6 @@ def run(
     budget: Annotated[float | None, typer.Option(help="Seconds of training instead of the profile's own.")] = None,
     corpus: Annotated[str | None, typer.Option(help="Text to train on; default the profile's.")] = None,
     agent: Annotated[str | None, typer.Option(help="Who prepares and reflects.", show_default="builtin")] = None,
-    model: Annotated[str | None, typer.Option(help="The language model, for an agent that has one.")] = None,
     script: Annotated[Path | None, typer.Option(help="What the scripted agent and executor read.")] = None,
     executor: Annotated[str | None, typer.Option(help="Where runs happen.", show_default="local")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the session.", show_default="1")] = None,
@@ -77,7 +78,6 @@ def run(
         "budget": budget,
         "corpus": corpus,
         "agent": agent,
-        "model": model,
         "script": script,
         "executor": executor,
         "seed": seed,

@@ -87,7 +87,7 @@ def close_stdout() -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """While a session runs, Ctrl-C and SIGTERM raise :class:`~dialectic.errors.Interrupted` in the main thread."""
+    """While a session runs, SIGINT, SIGTERM and SIGHUP raise :class:`~dialectic.errors.Interrupted` in this thread."""
     first: list[float] = []
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (the signature is the system's)
@@ -97,7 +97,7 @@ def interruptible() -> Iterator[None]:
         first.append(now)
         raise Interrupted
 
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(number, stop) for number in signals]
     try:
         yield

@@ -68,7 +68,7 @@ def run_record(handle: JobHandle) -> RunRecord:
     folder = Path(handle.folder)
     ended = read_record(folder / EXIT_NAME, Exit)
     if ended.storage_error:
-        raise StorageError(f"{folder}: {ended.storage_error}; free some space and run the same command again")
+        raise StorageError(f"{folder}: {ended.storage_error}; free some space and run again")
     if ended.reason == "machine":
         raise ExecutorError(f"{handle.job_id} could not be started: {clean(ended.message, 300)}; mend that and resume")
     log = tail(folder / LOG_NAME, LOG_TAIL_CHARACTERS)

@@ -76,7 +76,7 @@ def fresh_work(job: Job) -> Path:
     make_folder(work)
     for name, source in job.inputs.items():
         if not Path(source).is_file():
-            raise ExecutorError(f"{source}: this input of {job.job_id} is not there; run the same command again")
+            raise ExecutorError(f"{source}: this input of {job.job_id} is not there; run again")
         try:
             shutil.copyfile(source, work / name)
         except OSError as error:

@@ -25,10 +25,11 @@ FILES = {
 }
 
 
-def write(folder: Path, graph: TensionGraph) -> list[Path]:
+def write(folder: Path, graph: TensionGraph, prune: bool = True) -> list[Path]:
     """Bring ``folder`` (``knowledge_base/``) in step with ``graph``; the paths that changed, sorted.
 
-    Files whose bytes are right already are left alone; every other one is replaced atomically.
+    Files whose bytes are right already are left alone; every other one is replaced atomically. With ``prune`` the files
+    of experiments that the graph does not know are removed; without it they may be another runner's.
 
     Raises:
         StorageError: the disk is full or the folder cannot be written.
@@ -45,7 +46,7 @@ def write(folder: Path, graph: TensionGraph) -> list[Path]:
         path
         for pattern in ("sessions/*.json", "experiments/*/*.json")
         for path in folder.glob(pattern)
-        if path.relative_to(folder).as_posix() not in wanted
+        if prune and path.relative_to(folder).as_posix() not in wanted
     ]
     for path in stale:
         _remove(path)

@@ -3,6 +3,7 @@
 turn       the loop itself, one page: brief, propose, plan, run, score, judge, reflect, record, learn
 house      what a session holds in memory between two iterations, rebuilt from its files
 opening    everything that is checked and made before the first run
+memory     the tension graph of everything on disk
 facts      the machine, the data and the profile, as prepare.py and the system tell them
 propose    one prepare phase: the briefing, the proposal, its refusals and its fallback
 plan       the plan, recorded with everything it names

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from dialectic.errors import SessionError, WorkspaceError
-from dialectic.loop.house import House
+from dialectic import knowledge
+from dialectic.errors import CorruptRecord, RecordError, SessionError, WorkspaceError
+from dialectic.loop.house import KNOWLEDGE, House
+from dialectic.loop.memory import fold_sessions
 from dialectic.session import Session, open_session
 from dialectic.state.files import write_bytes
 from dialectic.state.observer import Ending
@@ -31,6 +33,7 @@ def close(house: House) -> Ending:
     )
     house.session.append_event("session_completed", house.iteration, adopted=str(adopted).lower())
     house.live("completed", is_active=False)
+    knowledge.write(house.root / KNOWLEDGE, fold_sessions(house.root, house.observer))
     house.observer.closed(ending)
     return ending
 
@@ -67,7 +70,7 @@ def adopt(root: Path, session_id: str | None) -> str:
     """
     session = open_session(root, session_id)
     best = _best_iteration(session)
-    text = session.iteration(best).train_py.read_bytes()
+    text = _kept_text(session, best)
     target = root / "train.py"
     if target.exists() and target.read_bytes() == text:
         return f"train.py is iteration {best} of session {session.id} already"
@@ -81,10 +84,25 @@ def adopt(root: Path, session_id: str | None) -> str:
 
 
 def _best_iteration(session: Session) -> int:
-    kept = [result.iteration for _, result, _ in session.history() if result and result.keep_discard_status == "keep"]
-    if not kept or kept[-1] == 1:
-        raise SessionError(f"session {session.id} kept no candidate; there is nothing to adopt")
-    return kept[-1]
+    """The last candidate that was kept; a damaged file of another one does not stand in the way."""
+    for number in reversed(session.numbers()):
+        try:
+            result = session.read(number)[1]
+        except RecordError:
+            continue
+        if number > 1 and result is not None and result.keep_discard_status == "keep":
+            return number
+    raise SessionError(f"session {session.id} kept no candidate; there is nothing to adopt")
+
+
+def _kept_text(session: Session, iteration: int) -> bytes:
+    path = session.iteration(iteration).train_py
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CorruptRecord(
+            f"{path}: cannot be read ({error.strerror}); restore it or adopt another session"
+        ) from error
 
 
 def _is_base(root: Path, sha256: str) -> bool:

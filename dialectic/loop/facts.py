@@ -52,7 +52,9 @@ def describe(
             noise_sigma=values["noise_sigma"],
             values=values,
             reason=told["reason"],
-            overridden=budget is not None,
+            overridden=told["own_time_budget"] != values["time_budget"],
+            gpu=told["gpu"],
+            cores=told["cores"],
         )
         data = DataFacts(corpus=told["corpus"], fingerprint=told["fingerprint"], folder=told["data_folder"])
     except (ValueError, KeyError) as error:
@@ -76,12 +78,12 @@ def _flags(profile: str | None, corpus: str | None) -> list[str]:
     return [*(["--profile", profile] if profile else []), *(["--corpus", corpus] if corpus else [])]
 
 
-def machine(gpu: str) -> Machine:
+def machine(profile: ProfileFacts) -> Machine:
     """This machine; nothing is imported that is slow to import."""
     return Machine(
         cpu=_processor(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        gpu=gpu,
+        cores=max(1, int(profile.cores)),
+        gpu=profile.gpu,
         memory=psutil.virtual_memory().total // 2**20,
         torch=importlib.metadata.version("torch"),
         python=platform.python_version(),

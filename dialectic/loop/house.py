@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dialectic import knowledge
 from dialectic.config import Settings
-from dialectic.session import Iteration, Session, remove_model
+from dialectic.session import Iteration, Session, remove_models
 from dialectic.state.base import experiment_id, utc_now
 from dialectic.state.contracts import Agent, Executor
 from dialectic.state.observer import Observer, Phase
@@ -91,7 +91,7 @@ class House:
                     "phase": phase,
                     "current_iteration_label": f"{self.iteration:03d}",
                     "experiment_index": self.iteration,
-                    "experiment_count": self.settings.iterations + 1,
+                    "experiment_count": self.settings.iterations + 1 if self.settings.iterations else 0,
                     "updated_at": utc_now(),
                     "prepare": self.prepare_state,
                     "reflect": self.reflect_state,
@@ -108,12 +108,15 @@ class House:
         folder = self.session.iteration(plan.iteration)
         if result.verdict.decision == "keep":
             if plan.iteration > 1:
-                remove_model(self.session.iteration(self.incumbent_iteration).run(1))
+                remove_models(self.session.iteration(self.incumbent_iteration))
             self.incumbent_iteration = plan.iteration
-            self.incumbent_text = folder.train_py.read_text(encoding="utf-8")
+            # As bytes: reading as text would turn the user's line endings into ours.
+            self.incumbent_text = folder.train_py.read_bytes().decode("utf-8")
+            remove_models(folder, but=1)
         else:
-            remove_model(folder.run(1))
+            remove_models(folder)
         self.graph.add(plan, result, tensions)
-        knowledge.write(self.root / KNOWLEDGE, self.graph)
+        # Another session may be running beside this one: its files stay until the end folds all logs anew.
+        knowledge.write(self.root / KNOWLEDGE, self.graph, prune=False)
         self.session.write_manifest(self.history)
         self.observer.finished(plan, result)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dialectic.errors import Interrupted
+from dialectic.errors import ExecutorError, Interrupted
 from dialectic.loop.house import House
 from dialectic.scorer.job import read_answer, scoring_job
 from dialectic.session import remove_work
@@ -22,11 +22,14 @@ from dialectic.state.run import NO_EXIT_CODE, Failure, Job, Limits, LiveEvent, R
 from dialectic.state.session import ProfileFacts
 from dialectic.verdict import baseline_runs
 
-START_SECONDS = {"cpu": 120.0, "mps": 300.0, "cuda": 600.0}
+START_SECONDS = {"cpu": 60.0, "mps": 300.0, "cuda": 600.0}
 """What a run may take beside its budget: start, compilation, export."""
-SCORE_SECONDS = {"cpu": 600.0, "mps": 900.0, "cuda": 900.0}
+SCORE_SECONDS = {"cpu": 180.0, "mps": 600.0, "cuda": 900.0}
 CPU_CLOCK_STRETCH = 4.0
 """On the CPU clock the wall limit is this many budgets: others may be using the machine."""
+CPU_CLOCK_SLACK = 1.25
+"""CPU time a core that a run may use, in budgets, beside its start and its export."""
+GRACE_SECONDS = 10.0
 POLL_SECONDS = (0.02, 0.25)
 """Between two looks at a job: first often, so that a short one costs nothing, then seldom."""
 
@@ -59,9 +62,24 @@ class Measurement:
 
 
 def wall_limit(profile: ProfileFacts) -> float:
-    """Seconds of wall time that one run may take."""
+    """Seconds of wall time that one training process may take."""
     stretch = CPU_CLOCK_STRETCH if profile.clock == "cpu" else 1.0
     return stretch * profile.time_budget + START_SECONDS[profile.device]
+
+
+def longest(profile: ProfileFacts, runs: int) -> float:
+    """Seconds of wall time that so many runs with their scoring may take at most."""
+    return runs * (wall_limit(profile) + SCORE_SECONDS[profile.device] + 2 * GRACE_SECONDS)
+
+
+def overspent(profile: ProfileFacts, record: RunRecord) -> Failure | None:
+    """Why a run's time cannot be true: CPU time is measured from outside, whatever train.py says of its clock."""
+    used = record.cpu_seconds / max(1, int(profile.cores))
+    allowed = CPU_CLOCK_SLACK * profile.time_budget + START_SECONDS[profile.device]
+    if profile.clock != "cpu" or used <= allowed:
+        return None
+    told = f"it used {used:.0f} s of CPU time a core; {profile.time_budget:g} s of training allow {allowed:.0f} s in all"
+    return Failure(kind="timeout", message=told)
 
 
 def run_seed(session_seed: int, iteration: int, k: int) -> int:
@@ -75,31 +93,45 @@ def measure(house: House, plan: Plan, rejected: Failure) -> Measurement:
     result = Measurement(failure=rejected)
     if rejected.kind != "none":
         return result
-    repeats = baseline_runs(house.settings.iterations) if plan.iteration == 1 else 1
+    repeats = baseline_runs(house.settings.iterations or 0) if plan.iteration == 1 else 1
     for k in range(1, repeats + 1):
-        _measure_once(house, plan, k, result)
-        if result.failure.kind != "none":
+        failure = _measure_once(house, plan, k, result)
+        if failure.kind != "none":
+            house.observer.note(
+                f"run {k} of iteration {plan.iteration} has no score ({failure.kind}): {failure.message}"
+            )
             break
     return result
 
 
-def _measure_once(house: House, plan: Plan, k: int, result: Measurement) -> None:
-    """One run with its scoring; fills ``result``."""
+def _measure_once(house: House, plan: Plan, k: int, result: Measurement) -> Failure:
+    """One run with its scoring; the first one decides what the iteration came to, the others add their scores."""
     started = time.monotonic()
     house.enter(plan.iteration, "run", k)
     job = train_job(house, plan, k)
     record = await_job(house, job, lambda event: house.observer.event(plan, event))
     house.leave(plan.iteration, "run", k=k, status=record.status, exit_code=record.exit_code)
-    result.train_seconds += record.metrics.get("training_seconds", 0.0)
+    status: Status = record.status
+    failure, score = record.failure, None
+    too_long = overspent(house.profile, record) if status == "completed" else None
+    if too_long is not None:
+        status, failure = "timed_out", too_long
+    if status == "completed":
+        score, failure = _score(house, plan, job, k)
+        # A model that fails the scorer's checks was refused; one that could not be scored at all has failed.
+        status = {"none": "completed", "check": "rejected"}.get(failure.kind, "failed")  # type: ignore[assignment]
+    if score is not None:
+        seed = run_seed(house.settings.seed, plan.iteration, k)
+        result.runs.append(ScoredRun(of="candidate", seed=seed, val_bpb=score.val_bpb))
     if k == 1:
-        result.record, result.status, result.failure = record, record.status, record.failure
-    if record.status == "completed":
-        _score(house, plan, job, k, result)
-    remove_work(Path(job.folder))
+        result.record, result.failure, result.score, result.status = record, failure, score, status
+    result.train_seconds += record.metrics.get("training_seconds", 0.0)
     result.wall_seconds += time.monotonic() - started
+    remove_work(Path(job.folder))
+    return failure
 
 
-def _score(house: House, plan: Plan, job: Job, k: int, result: Measurement) -> None:
+def _score(house: House, plan: Plan, job: Job, k: int) -> tuple[Score | None, Failure]:
     house.enter(plan.iteration, "score", k)
     scoring = scoring_job(
         job,
@@ -111,15 +143,7 @@ def _score(house: House, plan: Plan, job: Job, k: int, result: Measurement) -> N
         Limits(wall_seconds=SCORE_SECONDS[house.profile.device]),
     )
     answer = read_answer(scoring, await_job(house, scoring))
-    if isinstance(answer, Failure):
-        if k == 1:
-            result.status, result.failure = "rejected", answer
-        return
-    result.runs.append(
-        ScoredRun(of="candidate", seed=run_seed(house.settings.seed, plan.iteration, k), val_bpb=answer.val_bpb)
-    )
-    if k == 1:
-        result.score = answer
+    return (None, answer) if isinstance(answer, Failure) else (answer, Failure())
 
 
 def train_job(house: House, plan: Plan, k: int) -> Job:
@@ -143,18 +167,18 @@ def train_job(house: House, plan: Plan, k: int) -> Job:
             "DIALECTIC_LIVE_EVENTS": "{work}/live-events.ndjson",
         },
         limits=Limits(wall_seconds=wall_limit(profile)),
+        cores=max(1, int(profile.cores)),
     )
 
 
 def common_environment(profile: ProfileFacts) -> dict[str, str]:
     """What every process of ours is given (design, section 8); nothing of the user's environment gets through."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
         "HOME": "{private}/home",
         "TMPDIR": "{private}/tmp",
         "LANG": "C.UTF-8",
-        "OMP_NUM_THREADS": str(cores),
+        "OMP_NUM_THREADS": str(max(1, int(profile.cores))),
         # Spinning threads burn CPU time that a CPU clock would count as training.
         "OMP_WAIT_POLICY": "PASSIVE",
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0") if profile.device == "cuda" else "",
@@ -162,7 +186,21 @@ def common_environment(profile: ProfileFacts) -> dict[str, str]:
 
 
 def await_job(house: House, job: Job, watch: Callable[[LiveEvent], None] | None = None) -> RunRecord:
-    """Submit ``job`` and wait for its end; a stop by the user stops the job first."""
+    """Submit ``job`` and wait for its end; one that was lost with its supervisor is started once more.
+
+    Raises:
+        ExecutorError: it was lost again: the machine cannot hold it, and that is not the candidate's fault.
+        Interrupted: the user stopped the session; the job was stopped first.
+    """
+    for _ in range(2):
+        record = _await_once(house, job, watch)
+        if record.failure.kind != "lost":
+            return record
+        house.observer.note(f"{job.job_id} was lost with its supervisor; it is started once more")
+    raise ExecutorError(f"{job.job_id} was lost twice ({record.failure.message}); see whether memory runs out")
+
+
+def _await_once(house: House, job: Job, watch: Callable[[LiveEvent], None] | None) -> RunRecord:
     handle = house.executor.submit(job)
     offset, pause = 0, POLL_SECONDS[0]
     try:

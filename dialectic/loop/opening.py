@@ -7,13 +7,14 @@ from pathlib import Path
 
 from dialectic import agents, executors, workspace
 from dialectic.config import Settings
-from dialectic.errors import RecordError, SessionError, StorageError, UsageError, WorkspaceError
-from dialectic.knowledge import TensionGraph, rebuild
+from dialectic.errors import SessionError, WorkspaceError
 from dialectic.loop import facts
-from dialectic.loop.house import House
-from dialectic.loop.measure import wall_limit
-from dialectic.session import LOGS, Session, check_session_id, new_session_id, open_session, session_ids
+from dialectic.loop.house import KNOWLEDGE, House
+from dialectic.loop.measure import longest
+from dialectic.loop.memory import fold_sessions
+from dialectic.session import LOGS, Session, check_session_id, new_session_id
 from dialectic.state.base import utc_now
+from dialectic.state.files import storage_error
 from dialectic.state.observer import Announcement, Observer
 from dialectic.state.session import AgentFacts, ProfileFacts, SessionRecord
 from dialectic.verdict import Belief, baseline_runs
@@ -35,7 +36,7 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
     executor = executors.load(settings.executor, **_script(settings, settings.executor))
     train_py, prepare_py, program = (_read(root / name) for name in TOP_FILES)
     read_knobs(train_py.decode("utf-8"))
-    read_steering(program.decode("utf-8"))
+    steering = read_steering(program.decode("utf-8"))
     profile, data, ready = facts.describe(root, settings.profile, settings.corpus, settings.budget)
     _check_writable(root)
     if not ready:
@@ -44,7 +45,6 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
     now = utc_now()
     record = SessionRecord(
         session_id=session_id,
-        branch=workspace.start(root, session_id),
         created_at=now,
         updated_at=now,
         notes="",
@@ -53,7 +53,7 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
         agent=AgentFacts(name=agent.name, model=agent.model),
         executor=executor.name,
         seed=settings.seed,
-        machine=facts.machine(profile.reason if profile.device != "cpu" else "none"),
+        machine=facts.machine(profile),
         data=data,
         prepare_sha256=_sha256(prepare_py),
         program_sha256=_sha256(program),
@@ -62,7 +62,11 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
         config=_configuration(settings),
     )
     session = Session.create(root, record, prepare_py)
-    graph = earlier_sessions(root, session_id, observer)
+    branch = workspace.start(root, session_id)
+    if branch is not None:
+        record = record.model_copy(update={"branch": branch})
+        session.write_record(record)
+    graph = fold_sessions(root, observer)
     graph.add_session(record)
     observer.opened(record, announcement(record, settings, profile))
     return House(
@@ -78,26 +82,16 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
         graph=graph,
         belief=Belief(prior_noise=profile.noise_sigma),
         incumbent_text=train_py.decode("utf-8"),
+        program=program.decode("utf-8"),
+        steering=steering,
+        known={one.plan.fingerprint: one.id for one in graph.history.experiments if one.plan.fingerprint},
     )
-
-
-def earlier_sessions(root: Path, present: str, observer: Observer) -> TensionGraph:
-    """The tension graph of all earlier sessions; one that cannot be read is told and left out."""
-    logs = []
-    for name in session_ids(root):
-        if name == present:
-            continue
-        try:
-            session = open_session(root, name)
-            logs.append((session.record(), session.history()))
-        except (RecordError, UsageError) as error:
-            observer.note(f"session {name} is left out of the tension graph: {error}")
-    return rebuild(logs)
 
 
 def announcement(record: SessionRecord, settings: Settings, profile: ProfileFacts) -> Announcement:
     """What the session says first."""
-    runs = settings.iterations + baseline_runs(settings.iterations)
+    candidates = settings.iterations or 0
+    runs = candidates + baseline_runs(candidates) if candidates else 0
     return Announcement(
         session_id=record.session_id,
         agent=record.agent.name,
@@ -106,11 +100,11 @@ def announcement(record: SessionRecord, settings: Settings, profile: ProfileFact
         profile_reason=profile.reason,
         corpus=record.data.corpus if record.data else "",
         executor=record.executor,
-        iterations=settings.iterations,
+        iterations=candidates,
         runs=runs,
         budget_seconds=profile.time_budget,
         clock=profile.clock,
-        longest_seconds=runs * wall_limit(profile),
+        longest_seconds=longest(profile, runs),
     )
 
 
@@ -127,14 +121,14 @@ def _read(path: Path) -> bytes:
 
 def _check_writable(root: Path) -> None:
     """Find a read-only folder before minutes are spent on data."""
-    probe = root / f".{LOGS}.probe"
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise StorageError(
-            f"{root}: this folder cannot be written; make it writable or choose another --root"
-        ) from error
+    for folder in (root, root / LOGS, root / KNOWLEDGE):
+        probe = folder / ".dialectic-probe"
+        try:
+            if folder.is_dir():
+                probe.touch()
+                probe.unlink()
+        except OSError as error:
+            raise storage_error(probe, error) from error
 
 
 def _sha256(content: bytes) -> str:

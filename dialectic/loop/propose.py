@@ -15,7 +15,7 @@ from dialectic.loop.house import House
 from dialectic.state.base import FilledBy
 from dialectic.state.briefing import Briefing
 from dialectic.state.contracts import Agent, PrepareContext
-from dialectic.state.files import make_folder
+from dialectic.state.files import make_folder, storage_error
 from dialectic.state.program import Steering
 from dialectic.state.proposal import Proposal, Refusal
 from dialectic.state.run import Failure
@@ -42,12 +42,24 @@ class Prepared:
 def brief(house: House, iteration: int) -> Briefing:
     """Begin an iteration: clear the staged state, and ask the tension graph what it would do."""
     house.enter(iteration, "prepare")
-    (house.root / STAGED).unlink(missing_ok=True)
+    clear_staged(house.root / STAGED)
     house.program, house.steering = _read_program(house)
+    for name in sorted(
+        {*house.steering.freeze, *house.steering.ranges} - {*workspace.read_knobs(house.incumbent_text)}
+    ):
+        house.observer.note(f"program.md steers {name}, but train.py has no such knob; it steers nothing")
     incumbent = house.belief.incumbent if house.belief.mean is not None else None
     return knowledge.briefing(
         house.graph, house.session.id, iteration, incumbent, house.belief.noise, prefer=house.steering.prefer
     )
+
+
+def clear_staged(path: Path) -> None:
+    """Remove the staged state: in the reference system one iteration's text leaked into the next."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_error(path, error) from error
 
 
 def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
@@ -92,15 +104,15 @@ def _ask(house: House, agent: Agent, context: PrepareContext) -> tuple[Proposal 
 def _read_program(house: House) -> tuple[str, Steering]:
     """``program.md`` and its steering block, read anew: the user steers without stopping.
 
-    A file that broke while the session runs must not end the night: without its block nothing is steered.
+    A file that broke while the session runs ends nothing and frees nothing: what was read last stays in force.
     """
     path = house.root / "program.md"
     try:
         text = path.read_text(encoding="utf-8")
         return text, workspace.read_steering(text)
     except (OSError, UnicodeDecodeError, WorkspaceError) as error:
-        house.observer.note(f"{error}; this iteration goes on without steering")
-        return "", Steering()
+        house.observer.note(f"{error}; the steering that was read last stays in force")
+        return house.program, house.steering
 
 
 def _bounds(house: House) -> workspace.Bounds:

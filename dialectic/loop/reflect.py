@@ -8,12 +8,13 @@ from dialectic.agents import computed
 from dialectic.errors import AgentError
 from dialectic.loop.house import House
 from dialectic.loop.measure import Measurement
-from dialectic.loop.propose import PHASE_SECONDS
+from dialectic.loop.propose import PHASE_SECONDS, STAGED
 from dialectic.session import relative, write_run_files
 from dialectic.state.base import FilledBy, KeepStatus, Metrics, utc_now
 from dialectic.state.contracts import ReflectContext
-from dialectic.state.files import make_folder
+from dialectic.state.files import make_folder, read_record, to_json, write_record, write_text
 from dialectic.state.plan import Plan
+from dialectic.state.proposal import StagedResult, StagedState
 from dialectic.state.result import Cost, PredictionScore, Reflection, Result, Verdict
 from dialectic.state.text import tail
 from dialectic.verdict import score_prediction
@@ -102,8 +103,28 @@ def write_result(
         filled_by=dict.fromkeys(REFLECTED, author) | {"keep_discard_status": "computed", "verdict": "computed"},
     )
     write_run_files(house.session, plan, result)
+    _write_phase(house, plan, result, author)
     house.session.write_result(result)
     return result
+
+
+def _write_phase(house: House, plan: Plan, result: Result, author: FilledBy) -> None:
+    """The staged state with its result, and the phase's manifest."""
+    folder = house.session.iteration(plan.iteration).phase("reflect")
+    staged = read_record(house.root / STAGED, StagedState) if (house.root / STAGED).exists() else None
+    if staged is not None:
+        told = StagedResult.model_validate({name: getattr(result, name) for name in StagedResult.model_fields})
+        staged = staged.model_copy(update={"result": told})
+        write_record(house.root / STAGED, staged)
+        write_record(folder / STAGED.name, staged)
+    manifest = {
+        "schema_version": result.schema_version,
+        "agent": house.record.agent.model_dump(),
+        "author": author,
+        "summary": result.reflect_summary,
+        "completed_at": result.completed_at,
+    }
+    write_text(folder / "manifest.json", to_json(manifest))
 
 
 def _fared(plan: Plan, verdict: Verdict) -> PredictionScore | None:

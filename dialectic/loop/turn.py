@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 from dialectic import verdict
@@ -19,7 +20,7 @@ from dialectic.state.result import Result
 
 
 def run_session(root: Path, settings: Settings, observer: Observer) -> Ending:
-    """Run a new session: the baseline, then ``settings.iterations`` candidates.
+    """Run a new session: the baseline, then ``settings.iterations`` candidates, or candidates until it is stopped.
 
     Raises:
         DialecticError: nothing can be started, the baseline has no score, or the machine failed.
@@ -28,7 +29,7 @@ def run_session(root: Path, settings: Settings, observer: Observer) -> Ending:
     house = open_house(root, settings, observer)
     with house.session.hold():
         try:
-            for iteration in range(1, settings.iterations + 2):
+            for iteration in range(1, settings.iterations + 2) if settings.iterations else count(1):
                 turn(house, iteration)
         except (DialecticError, Interrupted):
             house.live("interrupted", is_active=False)

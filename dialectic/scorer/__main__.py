@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from dialectic.errors import DataError
+from dialectic.scorer.job import DATA_FAULT
 from dialectic.scorer.measure import measure
 
 
@@ -21,6 +23,9 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         score = measure(arguments.model, arguments.prepare, arguments.cache, arguments.profile)
+    except DataError as error:
+        sys.stderr.write(f"scoring failed: {error}\n")
+        return DATA_FAULT
     except (OSError, ValueError, RuntimeError) as error:
         sys.stderr.write(f"scoring failed: {type(error).__name__}: {error}\n")
         return 1

@@ -1,4 +1,4 @@
-"""Scoring as a job: it can happen wherever the run was."""
+"""Scoring as a job for an executor; its paths are those of the runner's machine."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dialectic.errors import CorruptRecord
+from dialectic.errors import CorruptRecord, DataError
 from dialectic.state.run import Failure, Job, Limits, RunRecord, Score
 
 ANSWER = "score.json"
 SUFFIX = ":score"
+DATA_FAULT = 3
+"""Exit code of a scorer that cannot read the evaluation data: no fault of the candidate's."""
 
 
 def scoring_job(
@@ -40,8 +42,15 @@ def scoring_job(
 
 
 def read_answer(job: Job, record: RunRecord) -> Score | Failure:
-    """The score, or why there is none: the scoring failed, or a check did not pass."""
+    """The score, or why there is none: the scoring failed, or a check did not pass.
+
+    Raises:
+        DataError: the evaluation data are damaged: every candidate would fail.
+        CorruptRecord: the scorer ended well and left no answer.
+    """
     path = Path(job.folder) / ANSWER
+    if record.exit_code == DATA_FAULT:
+        raise DataError(record.failure.message or "the evaluation data cannot be read; run `python prepare.py` again")
     if record.status != "completed":
         return Failure(kind="score", message=f"scoring {record.status}: {record.failure.message}")
     try:
@@ -52,5 +61,5 @@ def read_answer(job: Job, record: RunRecord) -> Score | Failure:
         return Failure(kind="score", message="the model's bits per byte are not a finite number")
     if score.failed_checks:
         numbers = ", ".join(f"{name} {score.checks[name].value:.3g}" for name in score.failed_checks)
-        return Failure(kind="score", message=f"the model failed the scorer's checks: {numbers}")
+        return Failure(kind="check", message=f"the model failed the scorer's checks: {numbers}")
     return score

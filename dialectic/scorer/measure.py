@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from dialectic.errors import DataError
 from dialectic.state.run import CheckResult, Score
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def measure(model: Path, prepare_py: Path, cache: Path, profile: str) -> Score:
     """Score the graph in ``model`` under ``profile`` with the data in ``cache``.
 
     Raises:
+        DataError: the evaluation data are missing or damaged.
         OSError, ValueError, RuntimeError: the file cannot be loaded or evaluated.
     """
     os.environ["DIALECTIC_PROFILE"] = profile
@@ -46,8 +48,11 @@ def measure(model: Path, prepare_py: Path, cache: Path, profile: str) -> Score:
     logits_fn = load_graph(model, prepare.PROFILE.device)
     checks = run_checks(logits_fn, prepare)
     if all(check.passed for check in checks.values()):
-        validation = prepare.evaluate_bpb(logits_fn, "validation")
-        holdout = prepare.evaluate_bpb(logits_fn, "holdout")
+        try:
+            validation = prepare.evaluate_bpb(logits_fn, "validation")
+            holdout = prepare.evaluate_bpb(logits_fn, "holdout")
+        except prepare.PrepareError as error:
+            raise DataError(str(error)) from error
         numbers = (validation.bpb, holdout.bpb, validation.tokens, validation.bytes)
     else:
         numbers = (0.0, 0.0, 0, 0)

@@ -10,8 +10,11 @@ from dialectic.state.base import SCHEMA_VERSION
 from dialectic.state.files import to_json, write_text
 from dialectic.state.plan import Plan
 from dialectic.state.result import Result
+from dialectic.state.text import read_end
 
 EVENTS = "live-events.ndjson"
+MAX_EVENTS_BYTES = 20_000_000
+"""A run may write at most one event a second; of a file that is larger than that allows only the end is kept."""
 
 
 def write_run_files(session: Session, plan: Plan, result: Result) -> None:
@@ -39,7 +42,9 @@ def write_run_files(session: Session, plan: Plan, result: Result) -> None:
     write_text(folder / "summary.json", to_json(result.summary))
     write_text(folder / "run-metadata.json", to_json(metadata))
     write_text(folder / "execution-ref.json", to_json(reference))
-    sign_events(folder / EVENTS, {"session_id": session.id, "branch": branch, "execution_id": plan.execution_id})
+    signature = {"session_id": session.id, "branch": branch, "execution_id": plan.execution_id}
+    for path in (folder / EVENTS, *folder.glob(f"runs/*/{EVENTS}")):
+        sign_events(path, signature)
 
 
 def sign_events(path: Path, signature: dict[str, str | None]) -> None:
@@ -47,10 +52,10 @@ def sign_events(path: Path, signature: dict[str, str | None]) -> None:
     if not path.exists():
         return
     signed = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_end(path, MAX_EVENTS_BYTES).decode("utf-8", errors="replace").splitlines():
         try:
-            event = json.loads(line)
-        except ValueError:
+            event = json.loads(line, parse_constant=lambda _: None)
+        except (ValueError, RecursionError):
             continue
         if isinstance(event, dict):
             signed.append(json.dumps(event | signature, sort_keys=True))

@@ -9,6 +9,7 @@ from pathlib import Path
 from dialectic.state.base import Side, iteration_label
 
 LOGS = "experiment_logs"
+MODEL = "model.pt2"
 
 
 class IterationFolder:
@@ -44,9 +45,11 @@ def remove_work(run_folder: Path) -> None:
         shutil.rmtree(folder / "work", ignore_errors=True)
 
 
-def remove_model(run_folder: Path) -> None:
-    """Drop the model file of a run that is no incumbent's: an ``h100`` export takes 100 to 200 MB."""
-    (run_folder / "model.pt2").unlink(missing_ok=True)
+def remove_models(folder: IterationFolder, but: int = 0) -> None:
+    """Drop the model files of an iteration's runs, but that of run ``but``: an ``h100`` export takes 100 to 200 MB."""
+    for path in (folder.execution / MODEL, *folder.execution.glob(f"runs/*/{MODEL}")):
+        if not but or path != folder.run(but) / MODEL:
+            path.unlink(missing_ok=True)
 
 
 def relative(path: Path, root: Path) -> str:

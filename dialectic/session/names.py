@@ -20,7 +20,7 @@ def check_session_id(session_id: str) -> str:
     Raises:
         UsageError: it holds a slash, ``..`` or anything else that could leave the folder.
     """
-    if not SESSION_ID.match(session_id) or ".." in session_id:
+    if not SESSION_ID.fullmatch(session_id) or ".." in session_id:
         raise UsageError(
             f"session id {session_id!r} cannot be used; take letters, digits, '.', '_' and '-' (100 at most, no '..')"
         )
@@ -41,6 +41,8 @@ def session_ids(root: Path) -> list[str]:
     """Every session of a research folder, oldest first."""
     found = []
     for path in (root / LOGS).glob("*/session.json"):
+        if not SESSION_ID.fullmatch(path.parent.name):
+            continue
         try:
             created = read_record(path, SessionRecord).created_at
         except RecordError:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from dialectic.errors import SessionBusy, SessionError, UsageError
+from dialectic.errors import SessionBusy, SessionError, StorageError, UsageError
 from dialectic.session.folder import LOGS, IterationFolder
 from dialectic.session.names import check_session_id, session_ids
 from dialectic.state.base import experiment_id, iteration_label, utc_now
-from dialectic.state.files import make_folder, read_record, storage_error, write_record, write_text
+from dialectic.state.files import make_folder, read_record, storage_error, write_bytes, write_record, write_text
 from dialectic.state.plan import Plan, TensionRecord, TranscendentRecord
 from dialectic.state.result import Result
 from dialectic.state.session import LiveState, Manifest, ManifestEntry, SessionRecord
@@ -34,7 +35,7 @@ class Session:
 
     @classmethod
     def create(cls, root: Path, record: SessionRecord, prepare_py: bytes) -> Session:
-        """Lay a new session down.
+        """Lay a new session down; when that fails nothing is left of it.
 
         Raises:
             SessionError: there is one of this name already.
@@ -48,13 +49,18 @@ class Session:
             raise SessionError(f"session {session.id} is there already; choose another --session") from error
         except OSError as error:
             raise storage_error(session.folder, error) from error
-        write_text(session.prepare_py, prepare_py.decode("utf-8"))
-        manifest = Manifest(
-            session_id=session.id, branch=record.branch, created_at=record.created_at, updated_at=record.created_at
-        )
-        write_record(session.folder / "manifest.json", manifest)
-        write_record(session.folder / "session.json", record)
+        try:
+            write_bytes(session.prepare_py, prepare_py)
+            session.write_record(record)
+            session.write_manifest([])
+        except StorageError:
+            shutil.rmtree(session.folder, ignore_errors=True)
+            raise
         return session
+
+    def write_record(self, record: SessionRecord) -> None:
+        """Replace ``session.json``."""
+        write_record(self.folder / "session.json", record)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -68,6 +74,8 @@ class Session:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise SessionBusy(f"session {self.id} has a runner already; wait for it or stop it first") from error
+        except OSError as error:
+            raise storage_error(self.folder / ".lock", error) from error
         try:
             yield
         finally:

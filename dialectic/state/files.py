@@ -20,7 +20,7 @@ R = TypeVar("R", bound=Record)
 def storage_error(path: Path, error: OSError) -> StorageError:
     """The one line for a write that the system refused."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError(f"{path}: the disk is full; free some space and run the same command again")
+        return StorageError(f"{path}: the disk is full; free some space and run again")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StorageError(f"{path.parent}: this folder cannot be written; make it writable or choose another --root")
     return StorageError(f"{path}: could not be written ({error.strerror or error}); mend that and run again")
@@ -116,11 +116,19 @@ def read_json(path: Path) -> JsonObject:
         raise CorruptRecord(f"{path}: there is no such file") from error
     except OSError as error:
         raise CorruptRecord(f"{path}: cannot be read ({error.strerror or error})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CorruptRecord(f"{path}: is not valid JSON ({error}); restore it or move it away") from error
     if not isinstance(data, dict):
         raise CorruptRecord(f"{path}: holds no JSON object; restore it or move it away")
     return data
+
+
+def _upgraded(path: Path, data: JsonObject, kind: type[Record]) -> JsonObject:
+    """An older file as today's. What an upgrade stumbles over is damage: it was written for valid older files."""
+    try:
+        return kind.upgrade(data) | {"schema_version": SCHEMA_VERSION}
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise CorruptRecord(f"{path}: is damaged ({error}); restore it or move it away") from error
 
 
 def read_record(path: Path, kind: type[R]) -> R:
@@ -139,7 +147,7 @@ def read_record(path: Path, kind: type[R]) -> R:
             f"{path}: has schema version {version}, this dialectic reads up to {SCHEMA_VERSION}; update dialectic"
         )
     if version < SCHEMA_VERSION:
-        data = kind.upgrade(data) | {"schema_version": SCHEMA_VERSION}
+        data = _upgraded(path, data, kind)
     try:
         return kind.model_validate(data)
     except ValidationError as error:

@@ -27,11 +27,11 @@ class Announcement(Value):
     iterations: int
     """Candidates after the baseline; 0 for going on until stopped."""
     runs: int
-    """Training runs planned, the baseline's included."""
+    """Training runs planned, the baseline's included; 0 without end."""
     budget_seconds: float
     clock: Literal["wall", "cpu"]
     longest_seconds: float
-    """How long all of it can take at most, when every run uses its whole wall limit; 0 without end."""
+    """How long the runs and their scoring can take at most, when each uses its whole limit; 0 without end."""
 
 
 class Ending(Value):

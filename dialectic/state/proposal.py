@@ -103,7 +103,7 @@ class Prediction(Value):
     into the interval.
     """
 
-    metric: str = "val_bpb"
+    metric: Literal["val_bpb"] = "val_bpb"
     direction: Literal["decrease", "increase", "unchanged"]
     expected_delta: float
     interval: tuple[float, float]

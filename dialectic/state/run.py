@@ -25,12 +25,15 @@ NO_EXIT_CODE = -1
 """Stands where no process ended. Exit codes are a shell's: 128 + n for a process that signal n ended."""
 
 FailureKind = Literal[
-    "none", "crash", "out-of-memory", "timeout", "nan", "export", "score", "rejected", "interrupted", "lost"
+    "none", "crash", "out-of-memory", "timeout", "nan", "export", "score", "check", "rejected", "interrupted", "lost"
 ]
 
 
 class Failure(Value):
-    """Why a run or an iteration has no score; ``none`` when it has one."""
+    """Why a run or an iteration has no score; ``none`` when it has one.
+
+    ``score``: the scorer could not score the model; ``check``: it could, and the model failed a check.
+    """
 
     kind: FailureKind = "none"
     message: str = ""

@@ -28,6 +28,10 @@ class ProfileFacts(Value):
     """Why this profile was chosen, in words."""
     overridden: bool = False
     """Whether the budget differs from the profile's own."""
+    gpu: str = "none"
+    """Name of the accelerator."""
+    cores: float = 1.0
+    """Processor cores that this machine grants: its affinity, or less where a container's quota gives less."""
 
 
 class DataFacts(Value):

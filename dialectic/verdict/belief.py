@@ -106,7 +106,11 @@ def observe(belief: Belief, candidate: Sequence[ScoredRun], incumbent: Sequence[
     assert belief.mean is not None
     extra, freedom = pooled([run.val_bpb for run in candidate])
     informed = replace(belief, sum_squares=belief.sum_squares + extra, freedom=belief.freedom + freedom)
+    measured = float(np.mean([run.val_bpb for run in candidate])) - belief.mean[1]
     effect_mean, effect_sd = belief.effect_prior()
+    # Effects have heavy tails: a candidate far outside of what is usual is itself unusual, and says next to nothing of
+    # the incumbent. With a Gaussian prior it would drag the incumbent's estimate along.
+    effect_sd = max(effect_sd, abs(measured - effect_mean))
     lift = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     mean = lift @ np.array(belief.mean) + np.array([0.0, 0.0, effect_mean])
     covariance = lift @ np.array(belief.covariance) @ lift.T
@@ -117,7 +121,6 @@ def observe(belief: Belief, candidate: Sequence[ScoredRun], incumbent: Sequence[
             gain = covariance[:, index] / (covariance[index, index] + informed.noise**2 / len(runs))
             mean = mean + gain * (value - mean[index])
             covariance = covariance - np.outer(gain, covariance[index, :])
-    measured = float(np.mean([run.val_bpb for run in candidate])) - belief.mean[1]
     return Posterior(mean, covariance, informed.sum_squares, informed.freedom, measured)
 
 

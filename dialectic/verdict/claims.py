@@ -21,9 +21,10 @@ INITIAL_WEALTH = CLAIM_LEVEL / 2
 
 
 def p_value(belief: Belief, after: Posterior, candidate: Sequence[ScoredRun], incumbent: Sequence[ScoredRun]) -> float:
-    """One-sided t-test of the candidate's runs against the incumbent's estimate; the prior on effects has no say.
+    """One-sided t-test of the candidate's runs against the incumbent's estimate.
 
-    The incumbent was chosen for low runs, so its estimate errs to the low side and the test to the safe one.
+    The prior on effects has no say in the candidate. The incumbent was chosen for low runs, so its estimate errs to the
+    low side and the test to the safe one.
     """
     from scipy import stats  # half a second that readers of a verdict need not wait for
 

@@ -284,7 +284,7 @@ def test_a_full_disk_does_not_lose_the_exit(tmp_path: Path) -> None:
     assert answer.stderr == ""
     first, second, third = answer.stdout.splitlines()
     assert first == "ended 0"
-    assert "run.log: No space left on device; free some space and run the same command again" in second
+    assert "run.log: No space left on device; free some space and run again" in second
     assert third == "completed"
 
 

@@ -39,7 +39,7 @@ def test_a_full_disk_ends_the_session_in_one_line_and_loses_nothing(tmp_path: Pa
     )
     done = inside(own, tmp_path / "disk", root)
     assert done.returncode == 1, done.stderr
-    assert "the disk is full; free some space and run the same command again" in done.stderr
+    assert "the disk is full; free some space and run again" in done.stderr
     assert "Traceback" not in done.stderr
     assert "2.0000" in done.stderr, "what was finished can still be read"
 

@@ -103,3 +103,11 @@ def test_a_scorer_that_fails_is_one_line(
     stand_in(tmp_path, body)
     with pytest.raises(prepare.PrepareError, match=r"scoring failed .*: (the graph is not causal|no JSON)$"):
         prepare.hand_over(TinyModel())
+
+
+def test_a_model_that_fails_a_check_has_no_score(smoke: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DIALECTIC_RUN_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    stand_in(tmp_path, "print(json.dumps({'val_bpb': 0.0, 'checks': {'causal': {'passed': False, 'value': 3.0}}}))\n")
+    with pytest.raises(prepare.PrepareError, match="the scorer rejects this model: it failed causal"):
+        prepare.hand_over(TinyModel())

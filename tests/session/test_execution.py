@@ -18,6 +18,14 @@ def test_every_event_is_signed_and_a_half_line_is_dropped(tmp_path: Path) -> Non
     ]
 
 
+def test_what_a_candidate_writes_cannot_end_the_session(tmp_path: Path) -> None:
+    path = tmp_path / "live-events.ndjson"
+    path.write_text("[" * 100_000 + '\n{"type": "train_step", "train_loss_raw": NaN}\n', "utf-8")
+    sign_events(path, {"session_id": "s"})
+    (line,) = path.read_text("utf-8").splitlines()
+    assert json.loads(line) == {"type": "train_step", "train_loss_raw": None, "session_id": "s"}
+
+
 def test_a_run_that_told_nothing_is_no_error(tmp_path: Path) -> None:
     sign_events(tmp_path / "live-events.ndjson", {})
     assert list(tmp_path.iterdir()) == []

@@ -102,10 +102,32 @@ def test_a_session_is_never_laid_over_another(tmp_path: Path) -> None:
     assert new_session_id(tmp_path) not in session_ids(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", "", ".", "..", ".hidden", "a..b", "x" * 101, "a b", "-f"])
+@pytest.mark.parametrize(
+    "name", ["../x", "a/b", "a\\b", "", ".", "..", ".hidden", "a..b", "x" * 101, "a b", "-f", "a\n"]
+)
 def test_a_name_that_could_leave_the_folder_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="session id"):
         check_session_id(name)
+
+
+def test_a_folder_that_is_no_session_of_ours_is_passed_over(tmp_path: Path) -> None:
+    laid(tmp_path)
+    odd = tmp_path / "experiment_logs" / "my copy"
+    odd.mkdir()
+    (odd / "session.json").write_text("{}", "utf-8")
+    assert session_ids(tmp_path) == ["one"]
+
+
+def test_a_session_that_cannot_be_laid_down_leaves_nothing(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys\nfrom pathlib import Path\n"
+        "import tests.session.test_store as here\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "here.Session.create(Path(sys.argv[1]), here.record('one'), b'#' * 50)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert "StorageError" in done.stderr
+    assert list((tmp_path / "experiment_logs").iterdir()) == []
 
 
 def test_a_second_runner_is_refused_and_the_lock_dies_with_the_process(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from dialectic.errors import CorruptRecord, NewerSchema, StorageError
-from dialectic.state.base import SCHEMA_VERSION
+from dialectic.state.base import SCHEMA_VERSION, Record
 from dialectic.state.files import read_record, storage_error, write_bytes, write_record, write_text
-from dialectic.state.plan import TranscendentRecord
+from dialectic.state.plan import TensionRecord, TranscendentRecord
+from dialectic.state.proposal import CurrentSource
+from dialectic.state.result import Result
 from dialectic.state.session import Manifest
 
 
@@ -55,7 +57,7 @@ def test_a_full_disk_is_one_line_that_says_so() -> None:
             stream.write(b"x")
         except OSError as error:
             line = str(storage_error(Path("logs/plan.json"), error))
-    assert line == "logs/plan.json: the disk is full; free some space and run the same command again"
+    assert line == "logs/plan.json: the disk is full; free some space and run again"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -90,6 +92,38 @@ def test_a_corrupt_file_is_one_line(tmp_path: Path, content: bytes, expected: st
     assert expected in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (Result, '{"transcendent_result": "x"}'),
+        (Result, '{"summary": {"val_bpb": 1' + "0" * 400 + "}}"),
+        (TensionRecord, '{"created_in_iteration": "001"}'),
+        (TensionRecord, '{"thesis_source": {"type": []}}'),
+        (Manifest, '{"iterations": [1]}'),
+        (Manifest, "[" * 100_000),
+    ],
+)
+def test_a_damaged_older_file_is_one_line_too(tmp_path: Path, kind: type[Record], content: str) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(content, "utf-8")
+    with pytest.raises(CorruptRecord, match="restore it or move it away"):
+        read_record(path, kind)
+
+
+def test_a_waiting_result_of_the_reference_system_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(
+        '{"session_id": "s", "iteration": 4, "iteration_label": "004", "created_at": "t", "status": "pending", '
+        '"summary": {"val_bpb": "1.01"}, "outcome": null}',
+        "utf-8",
+    )
+    result = read_record(path, Result)
+    assert (result.status, result.summary, result.outcome) == ("planned", {"val_bpb": 1.01}, "inconclusive")
+    assert result.filled_by["outcome"] == "computed"
+    path.write_text('{"id": "a", "thesis_source": {"type": "current", "path": "train.py"}}', "utf-8")
+    assert read_record(path, TensionRecord).thesis_source == CurrentSource()
 
 
 def test_a_newer_version_is_refused_and_an_older_one_upgraded(tmp_path: Path) -> None:

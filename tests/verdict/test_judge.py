@@ -41,6 +41,22 @@ def test_a_candidate_against_the_hand_computed_posterior() -> None:
     assert verdict.successor.experiment_id == "s:002"
 
 
+def test_a_catastrophe_says_nothing_of_the_incumbent() -> None:
+    belief = started(2.0, noise=0.009)
+    bad, belief = judge(belief, "s:002", runs(3.0))
+    assert bad.decision == "discard"
+    assert belief.incumbent.estimate == pytest.approx(2.0, abs=1e-3)
+    worse, belief = judge(belief, "s:003", runs(2.05))
+    assert worse.decision == "discard"
+    assert belief.probability_better_than_baseline() == 0.0
+
+
+def test_a_large_gain_is_believed_and_a_smaller_one_after_it_is_not_kept() -> None:
+    belief = judge(started(1.0, noise=2e-4), "s:002", runs(0.98))[1]
+    assert belief.incumbent.estimate == pytest.approx(0.98, abs=1e-4)
+    assert judge(belief, "s:003", runs(0.981))[0].decision == "discard"
+
+
 def test_a_lucky_run_is_shrunk_and_does_not_wedge_the_session() -> None:
     belief = started(2.0)
     verdict, belief = judge(belief, "s:002", runs(1.90))
