@@ -134,7 +134,7 @@ def _profiles() -> Iterator[Profile]:
     )  # fmt: skip
     cpu = replace(
         mps, name="cpu", device="cpu", corpus="stdlib", sequence_length=256, vocab_size=2048, time_budget=60.0,
-        clock="cpu", eval_tokens=65_536, noise_sigma=0.01, warmup_steps=1, depth=3, aspect_ratio=32, head_dim=32,
+        clock="cpu", eval_tokens=65_536, noise_sigma=0.018, warmup_steps=1, depth=3, aspect_ratio=32, head_dim=32,
         total_batch_size=4096,
     )  # fmt: skip
     smoke = replace(
