@@ -11,7 +11,7 @@ from dialectic.errors import UsageError
 
 
 def test_each_layer_covers_the_one_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load(tmp_path, {}).iterations == 20
+    assert load(tmp_path, {}).iterations is None
     (tmp_path / "dialectic.toml").write_text('iterations = 7\nprofile = "smoke"\nseed = 3\n', "utf-8")
     assert load(tmp_path, {}).iterations == 7
     monkeypatch.setenv("DIALECTIC_ITERATIONS", "8")

@@ -78,7 +78,9 @@ def overspent(profile: ProfileFacts, record: RunRecord) -> Failure | None:
     allowed = CPU_CLOCK_SLACK * profile.time_budget + START_SECONDS[profile.device]
     if profile.clock != "cpu" or used <= allowed:
         return None
-    told = f"it used {used:.0f} s of CPU time a core; {profile.time_budget:g} s of training allow {allowed:.0f} s in all"
+    told = (
+        f"it used {used:.0f} s of CPU time a core; {profile.time_budget:g} s of training allow {allowed:.0f} s in all"
+    )
     return Failure(kind="timeout", message=told)
 
 

@@ -14,9 +14,10 @@ from dialectic.loop.measure import longest
 from dialectic.loop.memory import fold_sessions
 from dialectic.session import LOGS, Session, check_session_id, new_session_id
 from dialectic.state.base import utc_now
+from dialectic.state.contracts import Agent, Executor
 from dialectic.state.files import storage_error
 from dialectic.state.observer import Announcement, Observer
-from dialectic.state.session import AgentFacts, ProfileFacts, SessionRecord
+from dialectic.state.session import AgentFacts, DataFacts, ProfileFacts, SessionRecord
 from dialectic.verdict import Belief, baseline_runs
 from dialectic.workspace import read_knobs, read_steering
 
@@ -42,25 +43,7 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
     if not ready:
         observer.note(f"preparing corpus {data.corpus} for profile {profile.name}: once, then it is kept in a cache")
         facts.prepare_data(root, profile.name, data.corpus)
-    now = utc_now()
-    record = SessionRecord(
-        session_id=session_id,
-        created_at=now,
-        updated_at=now,
-        notes="",
-        profile=profile,
-        budget_seconds=profile.time_budget,
-        agent=AgentFacts(name=agent.name, model=agent.model),
-        executor=executor.name,
-        seed=settings.seed,
-        machine=facts.machine(profile),
-        data=data,
-        prepare_sha256=_sha256(prepare_py),
-        program_sha256=_sha256(program),
-        base_train_sha256=_sha256(train_py),
-        git=workspace.facts(root),
-        config=_configuration(settings),
-    )
+    record = _record(root, session_id, settings, profile, data, (agent, executor), (train_py, prepare_py, program))
     session = Session.create(root, record, prepare_py)
     branch = workspace.start(root, session_id)
     if branch is not None:
@@ -85,6 +68,39 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
         program=program.decode("utf-8"),
         steering=steering,
         known={one.plan.fingerprint: one.id for one in graph.history.experiments if one.plan.fingerprint},
+    )
+
+
+def _record(
+    root: Path,
+    session_id: str,
+    settings: Settings,
+    profile: ProfileFacts,
+    data: DataFacts,
+    actors: tuple[Agent, Executor],
+    texts: tuple[bytes, bytes, bytes],
+) -> SessionRecord:
+    """``session.json`` before the branch is known; ``texts`` are train.py, prepare.py and program.md."""
+    now = utc_now()
+    agent, executor = actors
+    train_py, prepare_py, program = texts
+    return SessionRecord(
+        session_id=session_id,
+        created_at=now,
+        updated_at=now,
+        notes="",
+        profile=profile,
+        budget_seconds=profile.time_budget,
+        agent=AgentFacts(name=agent.name, model=agent.model),
+        executor=executor.name,
+        seed=settings.seed,
+        machine=facts.machine(profile),
+        data=data,
+        prepare_sha256=_sha256(prepare_py),
+        program_sha256=_sha256(program),
+        base_train_sha256=_sha256(train_py),
+        git=workspace.facts(root),
+        config=_configuration(settings),
     )
 
 

@@ -25,9 +25,9 @@ def test_log_lists_every_iteration_and_the_standing(night: Builder, dialectic: D
     assert "keep provisional" in out
     assert "crash (nan)" in out
     # The verdict's own belief: one run each, 0.02 bpb apart at a noise of 0.004, shrunk by the prior on effects.
-    assert "baseline 1.9973 ± 0.0036" in out
-    assert "incumbent 1.9866 ± 0.0035 (002)" in out
-    assert "improvement +0.0107 bpb (+0.54 %), probability 0.99" in out
+    assert "baseline 1.9993 ± 0.0039" in out
+    assert "incumbent 1.9812 ± 0.0039 (002)" in out
+    assert "improvement +0.0181 bpb (+0.90 %), probability 1.00" in out
 
 
 def test_log_says_when_the_baseline_is_still_the_incumbent(tmp_path: Path, dialectic: Dialectic) -> None:
@@ -210,8 +210,8 @@ def test_sessions_lists_them_with_their_state(tmp_path: Path, dialectic: Dialect
         "killed": "stopped",
         "running": "running",
     }
-    assert told[0]["baseline"] == pytest.approx(1.9973, abs=1e-4)
-    assert told[0]["best"] == pytest.approx(1.9866, abs=1e-4)
+    assert told[0]["baseline"] == pytest.approx(1.9993, abs=1e-4)
+    assert told[0]["best"] == pytest.approx(1.9812, abs=1e-4)
     assert told[0]["profile"] == "cpu"
     assert "running" in screen
 
