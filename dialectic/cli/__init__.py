@@ -1,7 +1,8 @@
 """The commands: parse, call one function, print.
 
 app       the commands with their flags and help
-border    what every command has in common: errors, signals, a closed pipe, JSON
+border    what every command has in common: errors become exit codes
+interrupt what ends a command from outside: signals, a closed pipe
 output    consoles, colours, and foreign text made safe for a terminal
 words     numbers and verdicts as people read them
 rows      an iteration as one row, and the table of them

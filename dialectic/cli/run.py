@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dialectic.cli.border import close_stdout, interruptible
+from dialectic.cli.interrupt import close_stdout, interruptible
 from dialectic.cli.output import is_terminal
 from dialectic.cli.plain import JsonLines, PlainLines
 from dialectic.cli.screen import Screen
