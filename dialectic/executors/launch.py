@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 
     Spec = dict[str, Any]
 
+DEFAULT_SIGNALS = (
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGTERM,
+    signal.SIGCHLD,
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTSTP,
+)
+"""What a run finds as usual, whatever its ancestors ignore: a shell's background jobs ignore SIGINT and SIGQUIT."""
+
 
 class Signals:
     """Asks to stop and ended children, turned into bytes of a pipe that the loop can wait for."""
@@ -121,7 +133,7 @@ def _become(spec: Spec, output: int, answer: int, supervisor: int) -> None:
     if os.getppid() != supervisor:
         return
     # An ignored signal stays ignored in the new program; Python itself ignores SIGPIPE and SIGXFSZ.
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP, signal.SIGINT):
+    for number in DEFAULT_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     grant_cores(spec["cores"])

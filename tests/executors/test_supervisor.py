@@ -198,7 +198,11 @@ def test_signals_are_the_usual_ones(make_job: MakeJob) -> None:
         "and signal.getsignal(s) not in (0, None)], signal.pthread_sigmask(0, []))"
     )
     job = make_job(code, command=["{python}", "-c", code])
-    run(job)
+    before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # as a shell's background job has it
+    try:
+        run(job)
+    finally:
+        signal.signal(signal.SIGQUIT, before)
     # SIGPIPE and SIGXFSZ: Python ignores them anew in the run itself.
     assert log(job) == "['SIGPIPE', 'SIGXFSZ'] set()\n"
 
