@@ -30,7 +30,7 @@ CPU_CLOCK_STRETCH = 4.0
 CPU_CLOCK_SLACK = 1.25
 """CPU time a core that a run may use, in budgets, beside its start and its export."""
 GRACE_SECONDS = 10.0
-POLL_SECONDS = (0.02, 0.25)
+POLL_SECONDS = (0.02, 0.1)
 """Between two looks at a job: first often, so that a short one costs nothing, then seldom."""
 
 

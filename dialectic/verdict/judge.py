@@ -15,7 +15,7 @@ from dialectic.verdict.claims import lord_level, p_value
 
 REPEATS_FROM = 5
 """From this many planned candidates on the baseline is run twice (design, section 8)."""
-RULE = "adopt on positive expected improvement; claim by LORD++ at 5 %"
+RULE = "adopt when the posterior effect is an improvement; claim by LORD++ at 5 %"
 ADOPTION_PROBABILITY = 0.9
 """The incumbent must be better than the baseline with this probability to replace the top-level train.py."""
 
