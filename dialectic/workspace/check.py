@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dialectic.errors import EditError, WorkspaceError
 from dialectic.state.program import Steering
-from dialectic.state.proposal import Pole, Proposal, Refusal
+from dialectic.state.proposal import EditsSource, KnobEdit, Pole, Proposal, Refusal, Source
 from dialectic.state.session import ProfileFacts
 from dialectic.workspace.edits import apply, fingerprint, normalised
 from dialectic.workspace.knobs import Evaluated, Scalar, bindings, evaluate, number, parse, read_constants
@@ -127,7 +127,18 @@ def _tensions(proposal: Proposal, bounds: Bounds) -> Refusal | None:
 
 def _pole_problem(pole: Pole, bounds: Bounds) -> str:
     try:
-        parse(resolve(pole.source, bounds.origins))
+        text = resolve(pole.source, bounds.origins)
+        if not _only_knobs(pole.source):
+            parse(text)
     except WorkspaceError as error:
         return str(error)
     return ""
+
+
+def _only_knobs(source: Source) -> bool:
+    """Whether the text is the incumbent with knobs set: each expression was parsed, so the file need not be again."""
+    return (
+        isinstance(source, EditsSource)
+        and source.base == "current"
+        and all(isinstance(edit, KnobEdit) for edit in source.edits)
+    )

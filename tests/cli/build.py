@@ -188,7 +188,7 @@ class Builder:
             verdict=Verdict(
                 decision=decision,
                 claim=claim,
-                rule="adopt on positive expected improvement",
+                rule="adopt when the posterior effect is an improvement",
                 delta=delta,
                 delta_sd=None if delta is None else SD,
                 expected_improvement=max(0.0, -(delta or 0.0)),
