@@ -197,7 +197,7 @@ def select_profile(name: str | None = None) -> tuple[Profile, str]:
 
     DIALECTIC_BUDGET replaces its time budget. Raises `UsageError` for an unknown name or a senseless budget.
     """
-    reason = "named on the command line" if name else "named by DIALECTIC_PROFILE"
+    reason = "asked for by name" if name else "named by DIALECTIC_PROFILE"
     name = name or os.environ.get("DIALECTIC_PROFILE")
     if not name:
         name, reason = detect_profile()

@@ -85,7 +85,7 @@ def _why_now(search: Search, option: Option, side: Side) -> str:
         both = " ".join(_measured(search, one, pole) for pole in SIDES)
         return f"Synthesize on {one.label}{where}: {both}"
     count = len(found.pole(side).experiments) if found else 0
-    tested = f"it was tested {count} times before" if count else "it was never tested"
+    tested = f"it was tested {count} time{'' if count == 1 else 's'} before" if count else "it was never tested"
     if option.move == "exploit":
         return f"Exploit the {side} of {one.label}: {tested}. {_measured(search, one, side)}"
     return f"Negate: the {side} of {one.label} is the neglected one; {tested}. {_measured(search, one, other(side))}"

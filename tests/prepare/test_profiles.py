@@ -96,7 +96,7 @@ def test_describe_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert described["corpus"] == "stdlib"
     assert described["ready"] is False
     assert described["data_folder"] == str(tmp_path / "none yet" / described["fingerprint"])
-    assert described["reason"] == "named on the command line"
+    assert described["reason"] == "asked for by name"
     assert not (tmp_path / "none yet").exists()
 
 
