@@ -22,12 +22,6 @@ def apply(text: str, edits: Sequence[Edit]) -> str:
     Raises:
         EditError: an edit does not apply; the message says which one and why.
     """
-    # The check and the plan resolve the same poles; an edit is a value, so the second time is free.
-    return _applied(text, tuple(edits))
-
-
-@functools.lru_cache(maxsize=64)
-def _applied(text: str, edits: tuple[Edit, ...]) -> str:
     for place, edit in enumerate(_merged(edits), start=1):
         try:
             text = _apply(text, edit)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import functools
 import re
 import warnings
 from collections.abc import Mapping
@@ -125,7 +124,6 @@ def _set_knobs(text: str, changes: tuple[tuple[str, str], ...]) -> str:
 
 
 @lru_cache(maxsize=4)
-@functools.lru_cache(maxsize=8)
 def _parse_concrete(text: str) -> cst.Module:
     parse(text)
     try:
