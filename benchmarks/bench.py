@@ -28,10 +28,12 @@ class Variant:
     changes: dict[str, str | int | float] = field(default_factory=dict)
     replacements: tuple[tuple[str, str], ...] = ()
     """Texts of ``train.py`` to replace, each standing there once."""
+    text: str | None = None
+    """What to train instead of the top-level ``train.py``."""
 
     def train_py(self) -> str:
         """The text of ``train.py`` with the replacements made."""
-        text = (ROOT / "train.py").read_text("utf-8")
+        text = (ROOT / "train.py").read_text("utf-8") if self.text is None else self.text
         for old, new in self.replacements:
             assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in train.py"
             text = text.replace(old, new)

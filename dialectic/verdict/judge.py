@@ -121,38 +121,32 @@ def _baseline(belief: Belief, experiment_id: str, runs: Sequence[ScoredRun]) -> 
         mean=(float(np.mean(values)), float(np.mean(values))),
         covariance=((variance, variance), (variance, variance)),
     )
-    verdict = Verdict(
-        decision="keep",
-        claim="provisional",
-        rule="the baseline is kept as it was found",
-        delta=None,
-        delta_sd=None,
-        expected_improvement=0.0,
-        probability_better=0.5,
-        noise_sigma=successor.noise,
-        p_value=1.0,
-        level=0.0,
-        runs=list(runs),
-        incumbent=successor.incumbent,
-        successor=successor.incumbent,
+    verdict = _uncompared(
+        "keep", "the baseline is kept as it was found", successor.noise, list(runs), successor.incumbent
     )
     return verdict, successor
 
 
 def _not_scored(belief: Belief, experiment_id: str) -> Verdict:
     standing = belief.incumbent if belief.mean is not None else Estimate(experiment_id=experiment_id, estimate=0, sd=0)
+    return _uncompared("discard", "a candidate without a score is discarded", belief.noise, [], standing)
+
+
+def _uncompared(decision: Decision, rule: str, noise: float, runs: list[ScoredRun], standing: Estimate) -> Verdict:
+    """A verdict that compared nothing: the incumbent stands as it stood."""
+    keep = decision == "keep"
     return Verdict(
-        decision="discard",
-        claim=None,
-        rule="a candidate without a score is discarded",
+        decision=decision,
+        claim="provisional" if keep else None,
+        rule=rule,
         delta=None,
         delta_sd=None,
         expected_improvement=0.0,
-        probability_better=0.0,
-        noise_sigma=belief.noise,
+        probability_better=0.5 if keep else 0.0,
+        noise_sigma=noise,
         p_value=1.0,
         level=0.0,
-        runs=[],
+        runs=runs,
         incumbent=standing,
         successor=standing,
     )
