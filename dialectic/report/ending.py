@@ -85,7 +85,8 @@ def glance(material: Material) -> Iterator[str]:
     if material.noise > 0:
         rows.append(("noise", f"runs of one file differ by {material.noise:.4f} bpb (SD)"))
     rows += [(name, markdown(words)) for name, words in _circumstances(material) if words]
-    yield from ("", *table(("", ""), rows))
+    if rows:
+        yield from ("", *table(("", ""), rows))
     if record.profile is not None and record.profile.overridden:
         yield from ("", "The budget was not the profile's own: other sessions' numbers do not compare with these.")
 

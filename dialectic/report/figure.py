@@ -86,7 +86,8 @@ def headed(figure: Figure, title: str, below: str, foot: str, left: float) -> No
 def png(figure: Figure) -> bytes:
     """The picture as PNG, without the name and version of what drew it."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
+    with style():  # ticks and their labels are made when it is drawn
+        figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
     return stream.getvalue()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import stdev
 from textwrap import shorten
 from typing import Literal
 
@@ -42,7 +43,7 @@ class Row:
     mean: float | None
     """Of the effects, as ``dialectic graph`` prints it; None where nothing was measured."""
     sd: float | None
-    """Of the mean, from those of the effects as if they were independent."""
+    """Of the mean; None where nobody knows those of the effects."""
     failures: int
     """Experiments that ended without a score."""
 
@@ -101,10 +102,21 @@ def _row(material: Material, role: Role, said: str, experiments: Sequence[str]) 
         Mark(turn.label, turn.delta, turn.delta_sd, turn.fate == "keep") for turn in turns if turn.delta is not None
     ]
     mean = math.fsum(mark.delta for mark in marks) / len(marks) if marks else None
-    spreads = [mark.sd for mark in marks if mark.sd is not None]
-    sd = math.hypot(*spreads) / len(marks) if marks and len(spreads) == len(marks) else None
     failures = sum(turn.fate == "crash" for turn in turns)
-    return Row(role, shorten(one_line(said).split(". ")[0], SUMMARY, placeholder=" …"), marks, mean, sd, failures)
+    return Row(
+        role, shorten(one_line(said).split(". ")[0], SUMMARY, placeholder=" …"), marks, mean, _sd(marks), failures
+    )
+
+
+def _sd(marks: Sequence[Mark]) -> float | None:
+    """SD of the mean effect: from the SDs of the effects, as if they were independent, or from how the effects differ
+    among themselves where that is more: one side is more than one change."""
+    known = [mark.sd for mark in marks if mark.sd is not None]
+    if not known or len(known) < len(marks):
+        return None
+    measured = math.hypot(*known) / len(marks)
+    differing = stdev(mark.delta for mark in marks) / math.sqrt(len(marks)) if len(marks) > 1 else 0.0
+    return max(measured, differing)
 
 
 def _summaries(material: Material, kind: str) -> tuple[str, str]:

@@ -69,7 +69,7 @@ def limits(tensions: Sequence[Axis], noise: float) -> tuple[float, float]:
     rows = [row for tension in tensions for row in tension.rows]
     marks = [mark for row in rows for mark in row.marks]
     sizes = sorted(abs(mark.delta) for mark in marks)
-    usual = sizes[int(0.75 * (len(sizes) - 1))] if sizes else 0.0
+    usual = sizes[math.ceil(0.75 * (len(sizes) - 1))] if sizes else 0.0
     most = max(3.0 * usual, 6.0 * noise, 1e-6)
     edges = [mark.delta + side * SPREAD * (mark.sd or 0.0) for mark in marks for side in (-1, 1)]
     least = max(1.5 * noise, 0.25 * usual, 1e-6)
@@ -132,6 +132,6 @@ def _dot(axes: Axes, x: float, y: float, shape: str, **shown: Any) -> None:
         marker=shape if inside else arrow,
         linewidths=1.3,
         zorder=3,
-        clip_on=inside,
+        clip_on=False,
         **shown,
     )

@@ -18,6 +18,8 @@ ABOVE = 0.62
 """How far above the baseline the picture goes, as a part of the distance from there down to the best score."""
 LEAST = 4.0
 """The same at least, in SDs of the noise."""
+USUAL = 0.75
+"""Part of the scores that always stays inside of the picture."""
 
 Points = list[tuple[float, float]]
 """(iteration, bpb) each."""
@@ -118,7 +120,9 @@ def _limits(scores: Points, line: Points, band: Sequence[tuple[float, float, flo
     low = min([*values, *(edge for _, edge, _ in band)])
     start = max([line[0][1] if line else values[0], *(edge for _, _, edge in band)])
     noise = max((edge - centre for (_, _, edge), (_, centre) in zip(band, line, strict=False)), default=0.0) / SPREAD
-    room = max(ABOVE * (start - low), LEAST * noise, 1e-3 * abs(start), 1e-6)
+    excess = sorted(max(value - start, 0.0) for value in values)
+    usual = excess[math.ceil(USUAL * (len(excess) - 1))]
+    room = max(ABOVE * (start - low), LEAST * noise, 1.5 * usual, 1e-3 * abs(start), 1e-6)
     high = max([start, *(value for value in values if value <= start + room)])
     margin = 0.06 * max(high - low, room)
     return low - margin, high + margin

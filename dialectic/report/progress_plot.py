@@ -36,6 +36,9 @@ def progress_figure(series: Progress, title: str, below: str, foot: str) -> Figu
         axes.set_xlabel("iteration")
         axes.set_ylabel("val_bpb (lower is better)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if not series.line:
+            axes.set_yticks([])
+            axes.text(0.5, 0.5, "Nothing has a score yet.", ha="center", color=FAINT, size=14, transform=axes.transAxes)
         _incumbent(axes, series)
         _scores(axes, series)
         axes.legend(
@@ -176,7 +179,7 @@ def _pixel(axes: Axes, point: tuple[float, float]) -> tuple[float, float]:
 def _along(axes: Axes, series: Progress, step: float = 14.0) -> Points:
     """Points of the step line in pixels, ``step`` pixels apart at most."""
     corners: Points = []
-    for (x, y), (after, _) in zip(series.line, [*series.line[1:], (series.last + 0.5, 0.0)], strict=True):
+    for (x, y), (after, _) in pairwise([*series.line, (series.last + 0.5, 0.0)]):
         corners += [_pixel(axes, (x, y)), _pixel(axes, (after, y))]
     found: Points = []
     for (x, y), (right, top) in pairwise(corners):

@@ -9,6 +9,7 @@ from dialectic.report.material import Material, Turn
 from dialectic.report.poles import SPREAD, Axis, Row, axes_of, untested
 from dialectic.report.telling import effect
 from dialectic.report.writing import counted, listed, markdown, probability, table
+from dialectic.state.briefing import DeadEnd
 from dialectic.state.plan import NOT_RECORDED
 from dialectic.state.words import decision, signed
 
@@ -142,7 +143,8 @@ def _ahead(one: Axis) -> str:
 def dead_ends(material: Material) -> Iterator[str]:
     """Changes that need not be tried again."""
     yield from ("", "## Dead ends", "")
-    found = material.briefing.dead_ends
+    # Without a known noise a worse score is no dead end yet, only a crash is one.
+    found = [one for one in material.briefing.dead_ends if material.noise > 0 or _crashed(material, one)]
     if not found:
         yield "None: nothing crashed, and nothing measured clearly worse than the noise."
     for dead in found:
@@ -150,6 +152,11 @@ def dead_ends(material: Material) -> Iterator[str]:
         what = turn.change if turn else ", ".join(f"{name} = {new}" for name, (_, new) in dead.changed_knobs.items())
         label = dead.experiment_id.rpartition(":")[2]
         yield f"- **{label}**, {markdown(what, CHANGE)}: {markdown(dead.reason)}"
+
+
+def _crashed(material: Material, dead: DeadEnd) -> bool:
+    turn = material.turn(dead.experiment_id)
+    return turn is not None and turn.fate == "crash"
 
 
 def following(material: Material) -> Iterator[str]:
