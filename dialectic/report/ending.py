@@ -110,7 +110,7 @@ def kept(material: Material) -> Iterator[str]:
     turns = material.of("keep")
     yield from ("", "## What was kept", "")
     if not turns:
-        yield "Nothing but the baseline." if material.of("baseline") else "Nothing."
+        yield "Nothing but the baseline."
         return
     rows = [
         (

@@ -16,10 +16,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 WIDTH, HEIGHT = 1200, 700
 """Pixels."""
 DPI = 100
+EDGE = 12
+"""Pixels that words keep from the picture's edge."""
+SMALLEST = 7.0
+"""Size of the smallest type, in points."""
 
 INK, FAINT, GRID = "#222222", "#767676", "#e4e4e4"
 GREEN, GREY, BLUE, ORANGE, PURPLE = "#00855f", "#a9a9a9", "#0072b2", "#d55e00", "#a0548a"
@@ -78,9 +83,25 @@ def blank(height: int = HEIGHT) -> Figure:
 def headed(figure: Figure, title: str, below: str, foot: str, left: float) -> None:
     """Title and a line under it, flush with ``left`` (in parts of the picture's width), and small print at the foot."""
     height = figure.get_figheight() * DPI
-    figure.text(left, 1 - 26 / height, title, fontsize=15, fontweight="bold", va="center")
-    figure.text(left, 1 - 51 / height, below, fontsize=10.5, color=FAINT, va="center")
-    figure.text(left, 12 / height, foot, fontsize=8.5, color=FAINT, va="center")
+    for words, y, size, weight, colour in (
+        (title, 1 - 26 / height, 15.0, "bold", INK),
+        (below, 1 - 51 / height, 10.5, "normal", FAINT),
+        (foot, 12 / height, 8.5, "normal", FAINT),
+    ):
+        line = figure.text(left, y, words, fontsize=size, fontweight=weight, color=colour, va="center")
+        fit(line, (1 - left) * WIDTH - EDGE)
+
+
+def fit(text: Text, width: float) -> None:
+    """Make ``text`` smaller until it is ``width`` pixels wide at most, and cut what is still too long at the least."""
+    size = float(text.get_fontsize())
+    while text.get_window_extent().width > width and size > SMALLEST:
+        size = max(size * 0.94, SMALLEST)
+        text.set_fontsize(size)
+    words = text.get_text()
+    while text.get_window_extent().width > width and len(words) > 1:
+        words = words[: len(words) * 9 // 10]
+        text.set_text(words + "…")
 
 
 def png(figure: Figure) -> bytes:

@@ -107,7 +107,7 @@ class Material:
     @cached_property
     def candidates(self) -> list[Turn]:
         """Every finished iteration but the baseline."""
-        return [turn for turn in self.turns if turn.fate not in ("baseline", "open")]
+        return [turn for turn in self.turns if turn.fate != "open" and not is_baseline(turn.plan)]
 
     @cached_property
     def noise(self) -> float:
@@ -116,8 +116,8 @@ class Material:
         return judged[-1] if judged else 0.0
 
     def of(self, fate: Fate) -> list[Turn]:
-        """The turns that ended so."""
-        return [turn for turn in self.turns if turn.fate == fate]
+        """The candidates that ended so."""
+        return [turn for turn in self.candidates if turn.fate == fate]
 
     def turn(self, experiment: str) -> Turn | None:
         """The turn with this experiment id, when it is one of this session's."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dialectic.report.figure import BLUE, FAINT, HEIGHT, INK, ORANGE, PURPLE, blank, headed, style
+from dialectic.report.figure import BLUE, EDGE, FAINT, HEIGHT, INK, ORANGE, PURPLE, WIDTH, blank, fit, headed, style
 from dialectic.report.poles import SPREAD, Axis, Role, Row
 from dialectic.state.words import signed
 
@@ -19,6 +19,8 @@ LEFT, RIGHT, MARGIN = 0.40, 0.775, 0.02
 """Where the effects begin and end, and where the words begin, in parts of the picture's width."""
 HEADER, FOOTER = 92, 74
 """Pixels above and below the rows."""
+SAID = 0.2
+"""Where the words of a pole begin, from the left edge on, in parts of the axes' width."""
 LEAST_UNIT, LARGEST_UNIT = 25.0, 40.0
 """Pixels of one row."""
 SINGLE = 8
@@ -88,7 +90,8 @@ def _tension(axes: Axes, tension: Axis, top: float) -> None:
         y = top + 1.5 + index
         colour = COLOURS[row.role]
         axes.text(left, y, row.role, fontsize=10, fontweight="bold", color=colour, **words)
-        axes.text(left + 0.2, y, row.text, fontsize=9, color=INK, **words)
+        said = axes.text(left + SAID, y, row.text, fontsize=9, color=INK, **words)
+        fit(said, -(left + SAID) * (RIGHT - LEFT) * WIDTH - EDGE)
         axes.text(1.03, y, told(row), fontsize=9, color=INK if row.marks else FAINT, **words)
         _marks(axes, row, y)
 

@@ -66,7 +66,7 @@ def progress(material: Material) -> Progress:
         discards=_points(turn for turn in scores if turn.fate == "discard"),
         provisional=_points(turn for turn in kept if turn.claim != "proven"),
         proven=_points(turn for turn in kept if turn.claim == "proven"),
-        crashes=[float(turn.number) for turn in material.of("crash")],
+        crashes=[float(turn.number) for turn in material.turns if turn.fate == "crash"],
         line=line,
         band=band,
         labels=[_labelled(turn) for turn in sorted(kept, key=lambda turn: (turn.delta or 0.0, turn.number))],

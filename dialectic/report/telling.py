@@ -15,7 +15,7 @@ def headline(material: Material) -> str:
         percent = f" ({100 * standing.gain / base:.2f} %)" if base else ""
         better = probability(standing.probability_better)
         if standing.gain <= 0:
-            return f"nothing is left of what was kept, better with probability {better}"
+            return f"what was kept did not hold up, better with probability {better}"
         return f"{bpb(standing.gain)} bpb{percent} better with probability {better}"
     if standing is not None:
         return "no candidate was kept" if material.candidates else "the baseline, and nothing else yet"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cache
 
 from dialectic.knowledge import Iteration, briefing, rebuild
 from dialectic.knowledge.records import experiment_knowledge
@@ -77,6 +78,7 @@ def material(iterations: Sequence[Iteration], record: SessionRecord | None = Non
     )
 
 
+@cache
 def long_night(length: int, seed: int = 1, sigma: float = SIGMA) -> Material:
     """A session with gains that become rarer, far outliers and crashes."""
     draw = random.Random(seed)

@@ -11,7 +11,8 @@ from dialectic.knowledge import Iteration
 from dialectic.report.page import page
 from dialectic.report.writing import listed, markdown, probability
 from dialectic.state.proposal import KnobEdit
-from tests.knowledge.histories import CAPACITY, baseline, plan, result, synthesis, tension
+from dialectic.verdict import Belief, judge
+from tests.knowledge.histories import CAPACITY, SIGMA, baseline, plan, result, synthesis, tension
 from tests.report.nights import judged, long_night, material
 
 HOSTILE = "|a| <script>*b* [c](https://d) `qq` www.f.g $h$ _i_\x1b[2J\n# j & ~k~"
@@ -53,6 +54,15 @@ def test_a_session_without_a_keep_says_so(iterations: list[Iteration], headline:
     text = told(iterations)
     assert text.split("\n", 1)[0] == f"# Session s: {headline}"
     assert "train.py is unchanged." in text.split("\n")[2]
+
+
+def test_a_baseline_that_crashed_is_no_candidate() -> None:
+    first = baseline()[0]
+    nothing = judge(Belief(prior_noise=SIGMA), "s:001", [])[0]
+    text = told([(first, result(first, failure="crash").model_copy(update={"verdict": nothing}), [])])
+    assert text.split("\n")[0] == "# Session s: nothing has a score"
+    assert text.split("\n")[2].startswith("no candidate yet")
+    assert "crash (crash)" in part(text, "Every iteration")
 
 
 def test_what_was_believed_stands_beside_what_contradicted_it() -> None:
@@ -118,10 +128,10 @@ def test_an_unreadable_iteration_is_told() -> None:
 
 
 def test_the_page_of_a_long_night_stays_readable() -> None:
-    night = long_night(400)
+    night = long_night(300)
     text = page(night, pictures=True)
     assert text == page(night, pictures=True)
-    assert "The last 200 of 401; results.tsv has them all." in text
+    assert "The last 200 of 301; results.tsv has them all." in text
     assert len(text) < 60_000
 
 
