@@ -112,7 +112,7 @@ def test_foreign_text_is_drawn_as_text() -> None:
     assert png(figure).startswith(b"\x89PNG")
     assert [one.get_text()[:4] for one in figure.texts] == ["nnnn", "belo", "foot"]
     assert all(one.get_window_extent().x1 <= WIDTH for one in figure.texts)
-    assert all(one.get_fontsize() >= 7 for one in figure.texts)
+    assert all(float(one.get_fontsize()) >= 7 for one in figure.texts)
 
 
 @pytest.mark.parametrize("changes", [[], [None, None]])
