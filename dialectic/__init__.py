@@ -16,6 +16,7 @@ executors   where a run happens
 scorer      a handed-over model in, bits per byte out
 verdict     keep or discard, proven or provisional
 knowledge   the tension graph
+report      what a session came to: tables, pictures, a page
 loop        the only place where the rooms meet
 cli         commands: parse, call one function, print
 """

@@ -129,6 +129,21 @@ def graph(root: Root = Here, session: SessionId = None, as_json: AsJson = False)
     raise typer.Exit(graph_command(_folder(root), session, as_json))
 
 
+@app.command(epilog="Example: dialectic report, then open experiment_logs/<session>/report/report.md")
+def report(
+    root: Root = Here,
+    session: SessionId = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the report; default the session's own, report/.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write what a session came to: a page, two pictures, results.tsv and a journal."""
+    from dialectic.cli.report import report as report_command
+
+    raise typer.Exit(report_command(_folder(root), session, out, as_json))
+
+
 @app.command(epilog="Example: dialectic adopt --session first-night")
 def adopt(root: Root = Here, session: SessionId = None) -> None:
     """Copy a session's incumbent over the top-level train.py."""

@@ -13,6 +13,9 @@ from dialectic.cli import words
 from dialectic.cli.output import STYLES, text
 from dialectic.state.plan import Plan, TensionRecord
 from dialectic.state.result import Result
+from dialectic.state.words import axis as axis
+from dialectic.state.words import is_baseline as is_baseline
+from dialectic.state.words import scored as scored
 
 COLUMNS = ("N", "move", "tension", "what changed", "val_bpb", "delta", "verdict", "outcome")
 FROM_WIDTH = {"move": 48, "delta": 72, "tension": 92, "outcome": 118}
@@ -45,28 +48,6 @@ class Row:
         """Colour of the verdict."""
         first, _, claim = self.verdict.partition(" ")
         return STYLES.get(claim) or STYLES.get(first, "dim")
-
-
-def is_baseline(plan: Plan) -> bool:
-    """Whether this is iteration 001: ``train.py`` as it was found."""
-    return plan.iteration == 1 and not plan.edits
-
-
-def scored(result: Result | None) -> float | None:
-    """``val_bpb`` of a scored run. The reference system's sessions have only the summary."""
-    if result is None:
-        return None
-    if result.score is not None:
-        return result.score.val_bpb
-    return result.summary.get("val_bpb") if result.status == "completed" else None
-
-
-def axis(plan: Plan, result: Result | None, tensions: Iterable[TensionRecord] = ()) -> str:
-    """The tension that an iteration moved on: the kind where it is known, else the id."""
-    sources = result.transcendent_result.source_tension_ids if result else []
-    names = sources or plan.active_tension_ids
-    kinds = {tension.id: tension.kind for tension in tensions}
-    return kinds.get(names[0], names[0]) if names else ""
 
 
 def row(plan: Plan, result: Result | None, tensions: Iterable[TensionRecord], before: Mapping[str, str]) -> Row:

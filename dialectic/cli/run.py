@@ -68,21 +68,36 @@ def run(root: Path, flags: dict[str, SettingValue], as_json: bool) -> None:
 
         run_session(root, settings, observer)
 
-    watched(session, as_json)
+    def afterwards(session_id: str) -> str:
+        from dialectic.cli.report import report_at_end
+
+        return report_at_end(root, session_id)
+
+    watched(session, as_json, afterwards)
 
 
-def watched(session: Callable[[Observer], None], as_json: bool) -> None:
+def watched(
+    session: Callable[[Observer], None], as_json: bool, afterwards: Callable[[str], str] = lambda _: ""
+) -> None:
     """Run ``session`` under the observer that fits standard output.
+
+    However it ends, once an iteration is finished ``afterwards`` is called with the session's id; what it answers is
+    told, except among JSON lines, of which the session's end is the last.
 
     Raises:
         Interrupted: the user stopped it; the text says what was saved.
     """
     watcher: Watcher = JsonLines() if as_json else Screen() if is_terminal() else PlainLines()
+    steady = Steady(watcher)
     try:
         with interruptible(), watcher:
-            session(Steady(watcher))
+            session(steady)
     except (Interrupted, KeyboardInterrupt) as error:
         raise Interrupted(saved(watcher.session_id, len(watcher.rows))) from error
+    finally:
+        told = afterwards(watcher.session_id) if watcher.rows else ""
+        if told and not as_json:
+            steady.note(told)
 
 
 def saved(session_id: str, finished: int) -> str:

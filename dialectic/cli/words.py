@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from dialectic.state.observer import Announcement, Ending
-from dialectic.state.plan import Plan
-from dialectic.state.proposal import KnobEdit
-from dialectic.state.result import Estimate, Result, Verdict
-
-
-def bpb(value: float | None) -> str:
-    """A ``val_bpb`` with four decimals; a dash where there is none."""
-    return "-" if value is None else f"{value:.4f}"
-
-
-def signed(value: float | None) -> str:
-    """A difference in bpb with its sign; a dash where there is none."""
-    return "-" if value is None else f"{value:+.4f}"
-
-
-def duration(seconds: float) -> str:
-    """``47 s``, ``12 min 05 s``, ``3 h 20 min``."""
-    whole = max(round(seconds), 0)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def estimate(value: Estimate) -> str:
-    """An estimate with its standard deviation."""
-    return f"{value.estimate:.4f} ± {value.sd:.4f}"
+from dialectic.state.result import Estimate, Verdict
+from dialectic.state.words import bpb as bpb
+from dialectic.state.words import changes as changes
+from dialectic.state.words import decision as decision
+from dialectic.state.words import duration as duration
+from dialectic.state.words import estimate as estimate
+from dialectic.state.words import signed as signed
 
 
 def opening(told: Announcement) -> str:
@@ -68,32 +47,6 @@ def difference(baseline: Estimate, incumbent: Estimate, probability: float) -> s
         f"baseline {estimate(baseline)} · incumbent {estimate(incumbent)} ({label}) · "
         f"improvement {gain:+.4f} bpb ({percent:+.2f} %), probability {probability:.2f}"
     )
-
-
-def decision(result: Result) -> str:
-    """``keep proven``, ``discard``, ``crash (out-of-memory)``."""
-    status = result.keep_discard_status
-    if status == "crash":
-        return f"crash ({result.failure.kind})" if result.failure.kind != "none" else "crash"
-    return f"{status} {result.verdict.claim}" if result.verdict.claim else status
-
-
-def changes(plan: Plan, before: Mapping[str, str]) -> str:
-    """What a plan changes, short: ``DEPTH PROFILE.depth → PROFILE.depth + 1``; knobs first, other edits counted."""
-    if not plan.edits:
-        return "unchanged"
-    parts = []
-    others = 0
-    for edit in plan.edits:
-        if not isinstance(edit, KnobEdit):
-            others += 1
-        elif edit.knob in before:
-            parts.append(f"{edit.knob} {before[edit.knob]} → {edit.value}")
-        else:
-            parts.append(f"{edit.knob} = {edit.value}")
-    if others:
-        parts.append("1 edit of the code" if others == 1 else f"{others} edits of the code")
-    return ", ".join(parts)
 
 
 def explained(verdict: Verdict, is_baseline: bool) -> Sequence[str]:

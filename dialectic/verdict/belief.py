@@ -64,13 +64,17 @@ class Belief:
         sd = math.sqrt(max(self.covariance[0][0], 0.0))
         return Estimate(experiment_id=self.baseline_id, estimate=self.mean[0], sd=sd)
 
+    @property
+    def gain_sd(self) -> float:
+        """Posterior SD of baseline minus incumbent; 0 while they are one."""
+        (base, shared), (_, own) = self.covariance
+        return math.sqrt(max(base + own - 2 * shared, 0.0))
+
     def probability_better_than_baseline(self) -> float:
         """Posterior probability that the incumbent's true value is below the baseline's; 0 while they are one."""
         if self.mean is None:
             return 0.0
-        (base, shared), (_, own) = self.covariance
-        spread = math.sqrt(max(base + own - 2 * shared, 0.0))
-        gain = self.mean[0] - self.mean[1]
+        gain, spread = self.mean[0] - self.mean[1], self.gain_sd
         return NormalDist().cdf(gain / spread) if spread > 1e-12 else 0.0
 
     def effect_prior(self) -> tuple[float, float]:
