@@ -13,6 +13,7 @@ from dialectic.session import relative, write_run_files
 from dialectic.state.base import FilledBy, KeepStatus, Metrics, utc_now
 from dialectic.state.contracts import ReflectContext
 from dialectic.state.files import make_folder, read_record, to_json, write_record, write_text
+from dialectic.state.measured import Change, change_of
 from dialectic.state.plan import Plan
 from dialectic.state.proposal import StagedResult, StagedState
 from dialectic.state.result import Cost, PredictionScore, Reflection, Result, Verdict
@@ -130,7 +131,7 @@ def _write_phase(house: House, plan: Plan, result: Result, author: FilledBy) -> 
 def _fared(plan: Plan, verdict: Verdict) -> PredictionScore | None:
     """How the prediction fared against what was measured; the baseline against its own repeats."""
     values = [run.val_bpb for run in verdict.runs if run.of == "candidate"]
-    if not values or verdict.incumbent is None:
+    if not values:
         return None
-    centre = values[0] if verdict.delta is None else verdict.incumbent.estimate
-    return score_prediction(plan.prediction_scored, sum(values) / len(values) - centre, verdict.noise_sigma)
+    change = change_of(verdict) or Change(sum(values) / len(values) - values[0], verdict.noise_sigma, len(values))
+    return score_prediction(plan.prediction_scored, change)
