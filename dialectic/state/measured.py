@@ -1,9 +1,9 @@
 """What was measured against what was predicted: one rule for every room that speaks of it.
 
-A prediction is about the **measured change**: the mean of a candidate's runs minus the estimate of the incumbent that it
-was judged against. Its interval grants the noise of the run (:class:`~dialectic.state.proposal.Prediction`), so it is
-taken as it stands. The verdict's ``delta`` is another number: the *estimated effect*, shrunk by what else is known. It
-decides what to build on, never how a prediction fared.
+A prediction is about the **measured change**: the mean of a candidate's runs minus the estimate of the incumbent that
+it was judged against. Its interval grants the noise of the run (:class:`~dialectic.state.proposal.Prediction`), so it
+is taken as it stands. The verdict's ``delta`` is another number: the *estimated effect*, shrunk by what else is known.
+It decides what to build on, never how a prediction fared.
 
 A prediction of a direction says two things, and both are looked at:
 
