@@ -93,9 +93,10 @@ def takeaway(experiment: Experiment) -> str:
         return f"{start} ended without a score ({kind}{': ' + message if message else ''})."
     if effect.delta is None:
         return f"{start} measured val_bpb {effect.val_bpb:.6f}."
-    spread = f" ± {effect.delta_sd:.4f}" if effect.delta_sd is not None else ""
     end = "kept" if experiment.kept else "discarded"
-    return f"{start} measured val_bpb {effect.val_bpb:.6f}: effect {effect.delta:+.4f}{spread} bpb, {end}."
+    change = effect.delta if effect.change is None else effect.change
+    estimated = "" if effect.delta_sd is None else f" (estimated effect {effect.delta:+.4f} ± {effect.delta_sd:.4f})"
+    return f"{start} measured val_bpb {effect.val_bpb:.6f}, {change:+.4f} bpb{estimated}, {end}."
 
 
 def tension_summary(tension: TensionRecord) -> TensionSummary:
