@@ -76,16 +76,16 @@ def synthesis_status(context: ReflectContext, change: Change, outcome: Outcome) 
 
 
 def _of_baseline(context: ReflectContext) -> Reflection:
-    score, noise = context.score, context.verdict.noise_sigma
-    value = f"{score.val_bpb:.4f}" if score else "unknown"
+    noise, known = context.verdict.noise_sigma, context.verdict.incumbent
+    runs = len(context.verdict.runs)
+    value = f"{known.estimate:.4f}" if known else "unknown"
+    measured = f"The baseline came to val_bpb {value} in " + ("one run" if runs == 1 else f"{runs} runs")
     return Reflection(
         outcome="inconclusive",
         contradicted_assumption=None,
         framing_diagnosis="Nothing was compared: this run is what later candidates are compared with.",
         next_move_type=context.foresight.next_move,
-        summary_text=(
-            f"The baseline measured val_bpb {value}; runs of one file differ by about {noise:.4f} bpb. {_next(context)}"
-        ),
+        summary_text=f"{measured}; runs of one file differ by about {noise:.4f} bpb. {_next(context)}",
         synthesis_status="deferred",
         emergent_thought=f"A change has to be worth more than about {2 * noise:.4f} bpb to show in a single run.",
     )
@@ -129,9 +129,9 @@ def _measured(context: ReflectContext, change: Change) -> str:
     clear = "told apart from nothing" if change.clear else "too small to be told from nothing"
     return (
         f"In {runs} val_bpb came to {verdict.incumbent.estimate + change.value:.4f}, a measured change of "
-        f"{signed(change.value)} against the incumbent's {verdict.incumbent.estimate:.4f}, where noise makes up "
-        f"{change.sd:.4f}: {clear}. Predicted was {signed(scored.expected_delta)}, between {low:+.4f} and {high:+.4f}: "
-        f"the change lies {where}."
+        f"{signed(change.value)} against the incumbent's {verdict.incumbent.estimate:.4f}, one SD of noise "
+        f"being {change.sd:.4f}: {clear}. Predicted was {signed(scored.expected_delta)}, between {low:+.4f} and "
+        f"{high:+.4f}: the change lies {where}."
     )
 
 
@@ -213,7 +213,7 @@ def _thought(context: ReflectContext, change: Change) -> str:
             )
         return (
             f"Between {sides[own]} and {sides[against]} this step decides nothing: the other side {stand}. Either the "
-            f"setting matters little here, or {_what(plan)} was moved too timidly."
+            f"setting matters little here, or {_what(plan)} was moved too timidly for this noise."
         )
     both = f"{sides['thesis']} and {sides['antithesis']}"
     if change.gain:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from dialectic.knowledge.history import Comparison, Experiment, History
 from dialectic.knowledge.poles import SIDES, other
-from dialectic.state.base import MoveType, Side
+from dialectic.state.base import MoveType, Side, iteration_label
 from dialectic.state.briefing import PoleEvidence, TensionEvidence
 
 PLATEAU = 3
@@ -192,7 +192,8 @@ def _onwards(choice: Choice) -> Suggestion:
     current = choice.get(last.primary_axis) if last else None
     if last and current:
         if last.kept:
-            return Suggestion("exploit", current.kind, f"{last.id} was kept, so {current.kind} is pushed further.")
+            why = f"Iteration {iteration_label(last.iteration)} was kept, so {current.kind} is pushed further."
+            return Suggestion("exploit", current.kind, why)
         if len(untested(current)) == 1:
             return _begin(current)
     return _begin(choice.axes[0])
@@ -201,7 +202,7 @@ def _onwards(choice: Choice) -> Suggestion:
 def _heed(choice: Choice, own: Suggestion, asked: MoveType | None) -> Suggestion:
     """What becomes of a reflection that asked for another move than the graph would make."""
     last = choice.turns[-1]
-    wish = f"The reflection of {last.id} asked to {asked}"
+    wish = f"The reflection of iteration {iteration_label(last.iteration)} asked to {asked}"
     if own.firm:
         return replace(own, reason=f"{wish}; the graph departs from it. {own.reason}")
     current = choice.get(last.primary_axis) or choice.get(own.axis) or choice.axes[0]

@@ -152,18 +152,26 @@ def pair(history: History, view: Viewpoint, opponent: Opponent | None) -> Defaul
     )
 
 
+def called(name: str, session_id: str) -> str:
+    """How a sentence names an experiment: ``iteration 002`` of the own session, the whole id of another one's."""
+    own = name.startswith(f"{session_id}:")
+    return f"iteration {name.removeprefix(f'{session_id}:')}" if own else name
+
+
 def _reason(view: Viewpoint, anchor: Experiment | None, opponent: Opponent | None) -> str:
     if view.anchor_id is None:
         return NO_HISTORY
-    what = "the incumbent" if view.anchor_id.startswith(f"{view.session_id}:") else "the best under these conditions"
+    own = view.anchor_id.startswith(f"{view.session_id}:")
+    what = "the incumbent" if own else "the best of earlier sessions under these conditions"
     measured = "" if view.estimate is None else f", estimated at val_bpb {view.estimate:.4f}"
-    first = f"The anchor is {what}, {view.anchor_id}{measured}."
+    first = f"The anchor is {what}, {called(view.anchor_id, view.session_id)}{measured}."
     if opponent is None:
         return f"{first} Nothing else was measured under these conditions yet, so there is no opponent."
     rival = opponent.experiment
+    name = called(rival.id, view.session_id)
     if not opponent.opposed_axes:
         return (
-            f"{first} No measured pole stands against it yet; {rival.id} is named beside it only because it was scored "
+            f"{first} No measured pole stands against it yet; {name} is named beside it only because it was scored "
             f"as well (val_bpb {rival.effect.val_bpb:.4f})."
         )
     stance = anchor.stance if anchor else {}
@@ -173,7 +181,7 @@ def _reason(view: Viewpoint, anchor: Experiment | None, opponent: Opponent | Non
         for axis in opponent.opposed_axes
     )
     scores = f"relevance {opponent.relevance:.2f}, opposition {opponent.opposition:.2f}, total {opponent.total:.2f}"
-    return f"{first} Its strongest opponent is {rival.id}: it tested {axes}, and {_came_to(rival, view)} ({scores})."
+    return f"{first} Its strongest opponent is {name}: it tested {axes}, and {_came_to(rival, view)} ({scores})."
 
 
 def _came_to(rival: Experiment, view: Viewpoint) -> str:
@@ -190,16 +198,22 @@ def _expectation(view: Viewpoint, opponent: Opponent | None) -> str:
     if opponent is None or not opponent.opposed_axes:
         return "No pole was measured against the anchor yet, so no gain of a third form can be foretold from numbers."
     rival, axis = opponent.experiment, opponent.opposed_axes[0]
-    pole, name = f"the {rival.polarity[axis]} of {axis}", view.anchor_id or "the incumbent"
+    pole, name = f"the {rival.polarity[axis]} of {axis}", called(rival.id, view.session_id)
+    anchor = called(view.anchor_id, view.session_id) if view.anchor_id else "the incumbent"
+    level = f"the val_bpb of {anchor}" + ("" if view.estimate is None else f", {view.estimate:.4f}")
     effect = rival.effect.delta or 0.0
-    if effect >= 0:
-        level = "" if view.estimate is None else f", {view.estimate:.4f}"
+    if not rival.effect.sign:
         return (
-            f"{rival.id} lost an estimated {effect:.4f} bpb with {pole}. A third form would have to take what that "
-            f"pole holds without this cost; going by the numbers it stays at the val_bpb of {name}{level}."
+            f"What {name} came to with {pole} cannot be told from noise. No gain of a third form can be foretold from "
+            f"it: going by the numbers it stays at {level}."
+        )
+    if effect > 0:
+        return (
+            f"With {pole} {name} lost an estimated {effect:.4f} bpb. A third form would have to take what that pole "
+            f"holds without this cost; going by the numbers it stays at {level}."
         )
     target = "" if view.estimate is None else f", to about {view.estimate + effect / 2:.4f}"
     return (
-        f"{rival.id} gained an estimated {-effect:.4f} bpb with {pole}. A third form that brings it to {name} is "
+        f"With {pole} {name} gained an estimated {-effect:.4f} bpb. A third form that brings it to {anchor} is "
         f"expected to lower val_bpb by half of that, {-effect / 2:.4f}{target}: two gains on one axis rarely add up."
     )

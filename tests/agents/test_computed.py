@@ -150,7 +150,7 @@ def test_outcomes_follow_the_measured_change_and_the_note_quotes_it(
     assert reflection.outcome == outcome
     assert (reflection.contradicted_assumption is not None) == (outcome in ("contradicted", "mixed"))
     text = reflection.summary_text
-    assert f"a measured change of {change:+.4f} against the incumbent's 2.0000, where noise makes up 0.0050" in text
+    assert f"a measured change of {change:+.4f} against the incumbent's 2.0000, one SD of noise being 0.0050" in text
     assert f"The estimated effect is {change / 2:+.4f}" in text or abs(change) < 0.001
     inside = expected - 0.008 <= change <= expected + 0.008
     assert f"the change lies {'inside' if inside else 'outside'}" in text
@@ -256,7 +256,7 @@ def test_the_next_move_is_the_graphs() -> None:
         (-0.02, "thesis", None, '"Larger updates" pays here. "Calmer updates" has not been measured.'),
         (-0.02, "antithesis", 0.003, '"Larger updates" stands at an estimated +0.0030 bpb after one test.'),
         (0.02, "thesis", -0.003, 'the one at hand is "A high peak with a long warm-down".'),
-        (0.001, "thesis", None, "MATRIX_LR was moved too timidly"),
+        (0.001, "thesis", None, "MATRIX_LR was moved too timidly for this noise."),
         (-0.02, "synthesis", 0.001, "no either-or"),
         (0.02, "synthesis", 0.001, "hinder each other"),
         (0.001, "synthesis", 0.001, "without harm that shows"),

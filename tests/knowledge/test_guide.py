@@ -182,7 +182,7 @@ def test_the_move_that_a_reflection_asked_for_is_made_or_the_reason_says_why_not
     asked = [baseline(), turn(2, CAPACITY, "thesis", -0.004, asks="negate")]
     assert move(told(plain, incumbent=2)) == ("exploit", CAPACITY)
     assert move(told(asked, incumbent=2)) == ("negate", CAPACITY)
-    assert "The reflection of s:002 asked to negate." in told(asked, incumbent=2).knowledge_selection_reason
+    assert "The reflection of iteration 002 asked to negate." in told(asked, incumbent=2).knowledge_selection_reason
     due = [*plain, turn(3, CAPACITY, "antithesis", 0.004, base=2, asks="exploit")]
     assert move(told(due, incumbent=2)) == ("synthesize", CAPACITY)
     reason = told(due, incumbent=2).knowledge_selection_reason
