@@ -238,7 +238,10 @@ def _changed_knobs(plan: Plan, base: Experiment | None) -> dict[str, tuple[str, 
 def rebuild(logs: Iterable[tuple[SessionRecord, Iterable[Iteration]]]) -> TensionGraph:
     """The tension graph of whole logs, whatever order they come in."""
     graph = TensionGraph()
-    for session, iterations in logs:
+    iterations: list[Iteration] = []
+    for session, own in logs:
         graph.add_session(session)
-        graph.add_all(iterations)
+        iterations += own
+    # All at once: sessions that overlap in time would otherwise be folded again for each other.
+    graph.add_all(iterations)
     return graph

@@ -104,6 +104,13 @@ def tension_summary(tension: TensionRecord) -> TensionSummary:
     return TensionSummary.model_validate(tension.model_dump(include=set(TensionSummary.model_fields)))
 
 
+def corroborators(graph: TensionGraph, experiment: Experiment) -> list[str]:
+    """The later experiments that agree with it: the one thing in its record that changes when others end."""
+    edges = graph.network.in_edges(f"experiment:{experiment.id}", data=True)
+    agreeing = {str(source) for source, _, data in edges if data["relation"] == "corroborates"}
+    return sorted(name.removeprefix("experiment:") for name in agreeing)
+
+
 def experiment_knowledge(graph: TensionGraph, experiment: Experiment) -> ExperimentKnowledge:
     """Everything that is known of ``experiment``."""
     return ExperimentKnowledge.model_validate(
@@ -168,16 +175,11 @@ def _evidence(graph: TensionGraph, experiment: Experiment) -> dict[str, object]:
     linked: dict[str, list[str]] = {"corroborates": [], "supports": [], "opposes": []}
     for link in experiment.relations:
         linked[link.kind].append(link.target)
-    later = [
-        str(source).removeprefix("experiment:")
-        for source, _, data in graph.network.in_edges(f"experiment:{experiment.id}", data=True)
-        if data["relation"] == "corroborates"
-    ]
     strength = graph.history.strength(experiment)
     return {
         "confidence": confidence(experiment, strength),
         "evidence_strength": strength,
-        "corroborated_by_experiment_ids": sorted(set(later)),
+        "corroborated_by_experiment_ids": corroborators(graph, experiment),
         "corroborates_experiment_ids": sorted(set(linked["corroborates"])),
         "corroboration_count": graph.history.corroborations(experiment.id),
         "supports_experiment_ids": sorted(set(linked["supports"])),
