@@ -142,7 +142,8 @@ def _judged(context: ReflectContext, outcome: Outcome) -> str:
     delta = verdict.delta or 0.0
     return (
         f"So the prediction is {outcome}. The estimated effect is {signed(delta)}: a noisy measurement is believed "
-        f"only in part. Better with probability {verdict.probability_better:.2f}, the candidate is {kept}."
+        "only in part, the rest is what changes here usually bring. Better "
+        f"with probability {verdict.probability_better:.2f}, the candidate is {kept}."
     )
 
 
@@ -206,7 +207,7 @@ def _thought(context: ReflectContext, change: Change) -> str:
                 "goes before the other side's case begins to count."
             )
         if change.loss:
-            third = _quoted(plan.synthesis_candidate)
+            third = _quoted(plan.synthesis_candidate.split(":", 1)[0])
             return (
                 f"{sides[own]} cost more than it brought. {sides[against]} {stand}. A third form has to keep what the "
                 f"first is after and leave its price; the one at hand is {third}."

@@ -39,10 +39,10 @@ HUNGRIER = 1.5
 """Times the incumbent's memory from which it is worth a word."""
 FALLING = 1.5
 """Times the incumbent's fall in the last fifth from which a loss was cut off while it fell."""
-LEVEL = 0.002
+LEVEL = 0.01
 """Relative difference of two smoothed losses that means nothing."""
-FEWEST_POINTS = 5
-"""Points of a loss curve below which nothing is read off it."""
+FEWEST_POINTS, FEWEST_FOR_A_FALL = 5, 20
+"""Points of a loss curve below which nothing is read off it; its end is read off fewer of them, so it takes more."""
 
 TOGETHER = {"DEVICE_BATCH_SIZE": "TOTAL_BATCH_SIZE"}
 """Knobs that only follow another one and are no cause of their own."""
@@ -216,7 +216,7 @@ def at_equal_tokens(mine: LossCurve, theirs: LossCurve) -> tuple[float, float, f
 
 def last_fall(curve: LossCurve) -> float | None:
     """By how much the loss fell in the last fifth of the tokens; None where the curve is too thin."""
-    if len(curve) < FEWEST_POINTS:
+    if len(curve) < FEWEST_FOR_A_FALL:
         return None
     return _loss_at(curve, 0.8 * curve[-1][0]) - curve[-1][1]
 
@@ -228,7 +228,8 @@ def _loss_at(curve: LossCurve, tokens: float) -> float:
 def _sds(change: Change) -> str:
     if change.sd <= 0:
         return "no noise is known"
-    return f"{abs(change.value) / change.sd:.1f} SDs of its noise from nothing"
+    distance = abs(change.value) / change.sd
+    return "as good as nothing" if distance < 0.05 else f"{distance:.1f} SDs of its noise from nothing"
 
 
 def _listed(names: list[str]) -> str:

@@ -123,7 +123,8 @@ class Choice:
         """Axes on a plateau come last, the longest left alone first; else preferred ones, gains, the least tested."""
         if self.exhausted(one.kind):
             return (1, self.last.get(one.kind, 0), 0, 0, 0, one.kind)
-        gain = max(0.0, *(-(one.pole(side).best_delta or 0.0) for side in SIDES))
+        # The mean: the best of several noisy measurements promises more than there is.
+        gain = max(0.0, *(-(one.pole(side).mean_delta or 0.0) for side in SIDES))
         tests = len(one.thesis.experiments) + len(one.antithesis.experiments)
         return (0, self.rank.get(one.kind, len(self.rank)), -gain, tests, self.last.get(one.kind, 0), one.kind)
 
@@ -250,8 +251,12 @@ def _why_synthesize(evidence: TensionEvidence) -> str:
 
 
 def _told(evidence: TensionEvidence) -> str:
-    """``thesis -0.0040 at best, antithesis not measured``: estimated effects."""
-    best = {side: evidence.pole(side).best_delta for side in SIDES}
-    return ", ".join(
-        f"{side} not measured" if delta is None else f"{side} {delta:+.4f} bpb at best" for side, delta in best.items()
-    )
+    """``thesis -0.0040 bpb on average of 2, antithesis not measured``: estimated effects."""
+    return ", ".join(_side(side, evidence.pole(side)) for side in SIDES)
+
+
+def _side(side: Side, pole: PoleEvidence) -> str:
+    count = len(pole.experiments)
+    if pole.mean_delta is None:
+        return f"{side} not measured"
+    return f"{side} {pole.mean_delta:+.4f} bpb " + (f"on average of {count}" if count > 1 else "in one test")
