@@ -17,8 +17,8 @@ from dialectic.state.result import Estimate, Result
 RECENT = 32
 """Experiments of the session that a briefing tells."""
 
-DEAD_ENDS = 12
-"""Dead ends that a briefing tells, the latest ones."""
+DEAD_ENDS = 32
+"""Dead ends that a briefing tells, the latest ones: enough for those of an earlier night too."""
 
 WORSE_SIGMAS = 2.0
 """Noise sigmas above the incumbent from which a change is a dead end."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from dialectic.knowledge.effect import FAILED, contradiction
 from dialectic.knowledge.fold import TensionGraph
-from dialectic.knowledge.history import Experiment
+from dialectic.knowledge.history import Experiment, comparison
 from dialectic.knowledge.poles import SIDES
 from dialectic.state.base import iteration_label
 from dialectic.state.knowledge import (
@@ -237,11 +237,17 @@ def incumbents(graph: TensionGraph) -> Incumbents:
         )
         for axis in history.axes()
     }
+    conditions = sorted({comparison(session) for session in graph.sessions.values()})
+    groups = {
+        f"{profile}, {budget:g} s, {data}": _summary(graph, _lowest(history.at("scored", (profile, budget, data))))
+        for profile, budget, data in conditions
+    }
     return Incumbents(
         global_best=_summary(graph, _lowest(history.experiments)),
         best_kept=_summary(graph, _lowest(one for one in history.experiments if one.kept)),
         best_per_session={name: best for name, best in sessions.items() if best},
         best_per_axis={axis: best for axis, best in axes.items() if best},
+        best_per_conditions={name: best for name, best in groups.items() if best},
     )
 
 
