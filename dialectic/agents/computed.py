@@ -18,7 +18,7 @@ from dialectic.state.result import Reflection
 from dialectic.state.run import FailureKind
 
 LEANING = 2 / 3
-"""Probability of being better from which an undecided third form leans towards a gain."""
+"""Probability of being better from which an undecided change leans towards a gain; away from it below the rest."""
 
 MOST_RUNS = 8
 """Runs of each side beyond which another candidate is the better use of the time."""
@@ -211,6 +211,13 @@ def _thought(context: ReflectContext, change: Change) -> str:
             return (
                 f"{sides[own]} cost more than it brought. {sides[against]} {stand}. A third form has to keep what the "
                 f"first is after and leave its price; the one at hand is {third}."
+            )
+        better = context.verdict.probability_better
+        if not 1 - LEANING < better < LEANING:
+            way = "towards" if better > 0.5 else "away from"
+            return (
+                f"The step leans {way} {sides[own]}, not beyond the noise. {sides[against]} {stand}. A larger step the "
+                f"{'same' if better > 0.5 else 'other'} way would say more than a repeat."
             )
         return (
             f"Between {sides[own]} and {sides[against]} this step decides nothing: the other side {stand}. Either the "

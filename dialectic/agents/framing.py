@@ -41,8 +41,10 @@ FALLING = 1.5
 """Times the incumbent's fall in the last fifth from which a loss was cut off while it fell."""
 LEVEL = 0.01
 """Relative difference of two smoothed losses that means nothing."""
-FEWEST_POINTS, FEWEST_FOR_A_FALL = 5, 20
-"""Points of a loss curve below which nothing is read off it; its end is read off fewer of them, so it takes more."""
+NOISE_SDS = 2.0
+"""SDs of the smoothed losses that two falls must differ by."""
+FEWEST_POINTS, FEWEST_AT_THE_END = 5, 8
+"""Points of a loss curve, and of its last two fifths, below which nothing is read off them."""
 
 TOGETHER = {"DEVICE_BATCH_SIZE": "TOTAL_BATCH_SIZE"}
 """Knobs that only follow another one and are no cause of their own."""
@@ -167,12 +169,15 @@ def _short_of_tokens(context: ReflectContext, sizes: Sizes) -> Framing | None:
 
 def _cut_off(context: ReflectContext) -> Framing | None:
     mine, theirs = last_fall(context.losses), last_fall(context.incumbent_losses)
-    if mine is None or theirs is None or theirs <= 0 or mine <= FALLING * theirs:
+    if mine is None or theirs is None:
+        return None
+    noise = NOISE_SDS * float(np.hypot(mine[1], theirs[1]))
+    if theirs[0] <= 0 or mine[0] <= max(FALLING * theirs[0], theirs[0] + noise):
         return None
     return Framing(
         "mis-scaled",
-        f"in the last fifth of the run its training loss still fell by {mine:.3f}, the incumbent's by {theirs:.3f}: "
-        "it was cut off while it learnt.",
+        f"in the last fifth of the run its training loss still fell by {mine[0]:.3f}, the incumbent's by "
+        f"{theirs[0]:.3f}: it was cut off while it learnt.",
         "A longer budget, or a form that learns sooner, would decide it.",
     )
 
@@ -214,11 +219,17 @@ def at_equal_tokens(mine: LossCurve, theirs: LossCurve) -> tuple[float, float, f
     return tokens / 1e6, _loss_at(mine, tokens), _loss_at(theirs, tokens)
 
 
-def last_fall(curve: LossCurve) -> float | None:
-    """By how much the loss fell in the last fifth of the tokens; None where the curve is too thin."""
-    if len(curve) < FEWEST_FOR_A_FALL:
+def last_fall(curve: LossCurve) -> tuple[float, float] | None:
+    """By how much the loss fell in the last fifth of the tokens, and its noise; None where the curve is too thin.
+
+    Read off the line through the last two fifths; the noise is the spread around it.
+    """
+    end = curve[-1][0] if curve else 0.0
+    points = np.array([point for point in curve if point[0] >= 0.6 * end])
+    if len(points) < FEWEST_AT_THE_END:
         return None
-    return _loss_at(curve, 0.8 * curve[-1][0]) - curve[-1][1]
+    slope, offset = np.polyfit(points[:, 0] / end, points[:, 1], 1)
+    return -0.2 * float(slope), float(np.std(points[:, 1] - slope * points[:, 0] / end - offset))
 
 
 def _loss_at(curve: LossCurve, tokens: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from dialectic.agents.computed import reflect
@@ -81,6 +83,14 @@ def test_the_loss_at_equal_tokens_tells_a_poor_idea_from_an_expensive_one(
     assert "decide" in told.summary_text
 
 
+def test_a_noisy_end_of_a_loss_curve_is_no_fall() -> None:
+    draw = random.Random(1)
+    noisy = tuple(
+        (tokens, loss - 0.05 * place / 25 + draw.gauss(0, 0.2)) for place, (tokens, loss) in enumerate(LEVELLING)
+    )
+    assert "The idea was poor" in reflect(context(0.02, losses=(noisy, LEVELLING))).framing_diagnosis
+
+
 def test_several_causes_of_a_synthesis_are_its_form_and_no_confusion() -> None:
     both: list[Edit] = [knob("DEPTH"), knob("ASPECT_RATIO")]
     assert "these changes together" in reflect(context(0.02, edits=both, move="synthesize")).framing_diagnosis
@@ -112,5 +122,5 @@ def test_curves_too_thin_tell_nothing() -> None:
     assert at_equal_tokens(AHEAD, curve(60.0, [5.0] * 5)) is None
     assert last_fall(()) is None
     assert at_equal_tokens(AHEAD, THEIRS) == (0.2, 5.2, 7.0)
-    assert last_fall(FALLING) == pytest.approx(1.0)
     assert last_fall(THEIRS) is None
+    assert last_fall(FALLING) == pytest.approx((1.0, 0.0), abs=1e-9)
