@@ -37,7 +37,7 @@ ASSUMED: dict[FailureKind, str] = {
 }
 """What a failure contradicts; the kinds that are left out say nothing about the candidate."""
 
-MIS_SCALED: frozenset[FailureKind] = frozenset({"out-of-memory", "timeout", "nan"})
+MIS_SCALED: frozenset[FailureKind] = frozenset({"out-of-memory", "nan"})
 
 
 def reflect(context: ReflectContext) -> Reflection:
@@ -93,9 +93,15 @@ def _of_baseline(context: ReflectContext) -> Reflection:
 
 def _of_failure(context: ReflectContext) -> Reflection:
     failure = context.failure
-    assumption, mis_scaled = ASSUMED.get(failure.kind), failure.kind in MIS_SCALED
+    assumption = ASSUMED.get(failure.kind)
     why = f"{failure.kind}: {failure.message.rstrip('.')}" if failure.message else failure.kind
-    if mis_scaled:
+    if failure.kind == "timeout":
+        framing = (
+            f"The candidate was mis-scaled for the budget, or the machine was busy with something else ({why}); its "
+            "idea was not measured."
+        )
+        decider = "The same candidate on an idle machine, or a smaller step, would decide it."
+    elif failure.kind in MIS_SCALED:
         framing = f"The candidate was mis-scaled for the budget or the machine ({why}); its idea was not measured."
         decider = "A smaller step in the same direction would decide it."
     elif assumption:
@@ -104,9 +110,10 @@ def _of_failure(context: ReflectContext) -> Reflection:
     else:
         framing = f"Nothing can be said about the idea: the run was not completed ({why})."
         decider = "The same candidate, run again, would decide it."
+    # A loss that is not a number anymore did not fall; the other failures say nothing of val_bpb.
+    diverged = failure.kind == "nan" and context.plan.prediction_scored.direction != "increase"
     return Reflection(
-        # A loss that is not a number anymore did not fall; the other failures say nothing of val_bpb.
-        outcome="contradicted" if failure.kind == "nan" else "inconclusive",
+        outcome="contradicted" if diverged else "inconclusive",
         contradicted_assumption=f"It was assumed {assumption}. It does not hold: {why}." if assumption else None,
         framing_diagnosis=framing,
         next_move_type=context.foresight.next_move,
@@ -220,8 +227,8 @@ def _thought(context: ReflectContext, change: Change) -> str:
                 f"{'same' if better > 0.5 else 'other'} way would say more than a repeat."
             )
         return (
-            f"Between {sides[own]} and {sides[against]} this step decides nothing: the other side {stand}. Either the "
-            f"setting matters little here, or {_what(plan)} was moved too timidly for this noise."
+            f"Between {sides[own]} and {sides[against]} this step decides nothing, and the other side {stand}. Either "
+            f"the setting matters little here, or {_what(plan)} was moved too timidly for this noise."
         )
     both = f"{sides['thesis']} and {sides['antithesis']}"
     if change.gain:

@@ -209,6 +209,10 @@ def test_failures(failure: FailureKind, outcome: str, words: str) -> None:
     assert "not against the side" in reflection.emergent_thought
 
 
+def test_a_diverged_loss_contradicts_no_prediction_of_a_loss() -> None:
+    assert reflect(context(None, failure="nan", expected=0.01)).outcome == "inconclusive"
+
+
 def test_the_baseline() -> None:
     reflection = reflect(context(None, edits=[]))
     assert reflection.outcome == "inconclusive"
