@@ -41,7 +41,10 @@ MIS_SCALED: frozenset[FailureKind] = frozenset({"out-of-memory", "nan"})
 
 
 def reflect(context: ReflectContext) -> Reflection:
-    """Interpret an iteration from its plan, score and verdict alone; every field is filled, nothing is drawn."""
+    """Interpret an iteration from what was recorded of it; every field is filled, nothing is drawn.
+
+    The next move is the tension graph's (:class:`~dialectic.state.briefing.Foresight`).
+    """
     change = change_of(context.verdict)
     if context.score is None:
         return _of_failure(context)
@@ -198,7 +201,8 @@ def _assumption(plan: Plan, change: Change, outcome: Outcome, framing: Framing) 
     if not change.clear:
         return f"{believed}. Nothing of the size shows: {numbers}, which noise alone explains."
     excuse = "; but the framing, not the belief, may be at fault" if framing.excuses else ""
-    return f"{believed}. It went the other way: {numbers}, beyond the noise of {change.sd:.4f}{excuse}."
+    way = "It is not without effect" if scored.direction == "unchanged" else "It went the other way"
+    return f"{believed}. {way}: {numbers}, beyond the noise of {change.sd:.4f}{excuse}."
 
 
 def _thought(context: ReflectContext, change: Change) -> str:

@@ -160,6 +160,23 @@ def test_outcomes_follow_the_measured_change_and_the_note_quotes_it(
         assert f"{change:+.4f} measured" in (reflection.contradicted_assumption or "")
 
 
+@pytest.mark.parametrize(
+    ("change", "expected", "words"),
+    [
+        (0.020, 0.0, "It is not without effect: about 0 (-0.0080 to +0.0080) was predicted, +0.0200 measured"),
+        (0.012, -0.01, "It went the other way: -0.0100 (-0.0180 to -0.0020) was predicted, +0.0120 measured"),
+        (-0.0005, -0.03, "Nothing of the size shows"),
+        (-0.040, -0.01, "The direction held, the size did not: -0.0100 (-0.0180 to -0.0020) was predicted, -0.0400"),
+        (-0.006, -0.02, "less than the belief allows"),
+        (0.006, -0.002, "The size was allowed for, the direction was not foreseen"),
+    ],
+)
+def test_a_contradicted_assumption_names_the_belief_and_the_numbers(change: float, expected: float, words: str) -> None:
+    told = reflect(context(change, expected=expected)).contradicted_assumption or ""
+    assert told.startswith("It was believed that larger steps go further. ")
+    assert words in told
+
+
 def test_the_estimated_effect_never_decides_how_a_prediction_fared() -> None:
     outcomes = {reflect(context(-0.010, shrunk=shrunk)).outcome for shrunk in (0.01, 0.5, 1.0, -0.5)}
     assert outcomes == {"confirmed"}
