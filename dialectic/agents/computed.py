@@ -1,24 +1,30 @@
-"""A reflection out of the numbers: the builtin agent's own, and what the loop fills in for every other agent."""
+"""A reflection out of the numbers: the builtin agent's own, and what the loop fills in for every other agent.
+
+It reads like a colleague's note: what was believed, what was measured, what that means, what would decide it. How the
+prediction fared is one rule (:mod:`dialectic.state.measured`), quoted with the numbers it judged.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import textwrap
 
-from dialectic.state.base import MoveType, Outcome, SynthesisStatus
+from dialectic.agents.framing import Framing, causes, diagnose
+from dialectic.state.base import Outcome, SynthesisStatus
+from dialectic.state.briefing import PoleEvidence
 from dialectic.state.contracts import ReflectContext
+from dialectic.state.measured import Change, change_of, missed_by, outcome_of, runs_to_tell, same_direction
 from dialectic.state.plan import Plan
-from dialectic.state.proposal import KnobEdit
 from dialectic.state.result import Reflection
 from dialectic.state.run import FailureKind
 
-FEW_STEPS = 100
-"""Optimizer steps below which a run says little about its method: a rule of thumb."""
+LEANING = 2 / 3
+"""Probability of being better from which an undecided change leans towards a gain; away from it below the rest."""
 
-SIZES = frozenset({"DEPTH", "ASPECT_RATIO", "HEAD_DIM", "MLP_RATIO", "KV_HEAD_RATIO"})
-BATCHES = frozenset({"TOTAL_BATCH_SIZE", "DEVICE_BATCH_SIZE"})
+MOST_RUNS = 8
+"""Runs of each side beyond which another candidate is the better use of the time."""
 
-FEWER = 0.9
-"""A candidate that saw less than this share of the incumbent's tokens had less to learn from."""
+QUOTED = 140
+"""Characters of an agent's text that a thought quotes."""
 
 ASSUMED: dict[FailureKind, str] = {
     "crash": "that the changed train.py runs at all",
@@ -31,102 +37,58 @@ ASSUMED: dict[FailureKind, str] = {
 }
 """What a failure contradicts; the kinds that are left out say nothing about the candidate."""
 
-MIS_SCALED: frozenset[FailureKind] = frozenset({"out-of-memory", "timeout", "nan"})
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """What is compared, in bpb; deltas are candidate minus incumbent."""
-
-    delta: float
-    sd: float
-    """SD of ``delta``; the run's noise where the verdict names none."""
-    low: float
-    high: float
-    expected: float
-    better: float
-    """Probability that the candidate is better."""
-
-    @property
-    def inside(self) -> bool:
-        """Whether the measured change lies in the predicted interval."""
-        return self.low <= self.delta <= self.high
-
-    @property
-    def clear(self) -> bool:
-        """Whether the change can be told from none."""
-        return abs(self.delta) > self.sd
-
-    @property
-    def outside_by(self) -> float:
-        """How far it lies outside of the interval."""
-        return max(self.low - self.delta, self.delta - self.high, 0.0)
+MIS_SCALED: frozenset[FailureKind] = frozenset({"out-of-memory", "nan"})
 
 
 def reflect(context: ReflectContext) -> Reflection:
-    """Interpret an iteration from its plan, score and verdict alone; every field is filled, nothing is drawn."""
-    numbers = numbers_of(context)
-    if numbers is None:
-        return _of_failure(context) if context.score is None else _of_baseline(context)
-    outcome = outcome_of(context.plan, numbers)
+    """Interpret an iteration from what was recorded of it; every field is filled, nothing is drawn.
+
+    The next move is the tension graph's (:class:`~dialectic.state.briefing.Foresight`).
+    """
+    change = change_of(context.verdict)
+    if context.score is None:
+        return _of_failure(context)
+    if change is None:
+        return _of_baseline(context)
+    outcome = outcome_of(context.plan.prediction_scored, change)
+    framing = diagnose(context, change)
+    decider = framing.decider or _decider(context, change)
     return Reflection(
         outcome=outcome,
-        contradicted_assumption=_assumption(context.plan, numbers, outcome),
-        framing_diagnosis=_framing(context, numbers),
-        next_move_type=_next_move(context, outcome),
-        summary_text=_summary(context, numbers, outcome),
-        synthesis_status=_synthesis(context, numbers),
-        emergent_thought=_thought(context, numbers, outcome),
+        contradicted_assumption=_assumption(context.plan, change, outcome, framing),
+        framing_diagnosis=framing.sentence,
+        next_move_type=context.foresight.next_move,
+        summary_text=" ".join((_measured(context, change), _judged(context, outcome), decider, _next(context))),
+        synthesis_status=synthesis_status(context, change, outcome),
+        emergent_thought=_thought(context, change),
     )
 
 
-def numbers_of(context: ReflectContext) -> Numbers | None:
-    """None where nothing was compared: a failed run, and the baseline."""
-    verdict, scored = context.verdict, context.plan.prediction_scored
-    if context.score is None or verdict.delta is None:
-        return None
-    sd = verdict.delta_sd if verdict.delta_sd is not None else verdict.noise_sigma
-    low, high = scored.interval
-    return Numbers(verdict.delta, sd, low, high, scored.expected_delta, verdict.probability_better)
+def synthesis_status(context: ReflectContext, change: Change, outcome: Outcome) -> SynthesisStatus:
+    """What became of the third form; confirmed and contradicted need what the prediction's outcome needs.
 
-
-def outcome_of(plan: Plan, numbers: Numbers) -> Outcome:
-    """How the prediction fared.
-
-    Inside its interval it is confirmed when the change is clear and has the predicted direction, or when none was
-    predicted; contradicted when it is clear and has the other direction; else inconclusive. Outside by more than one SD
-    it is contradicted, but mixed where the direction was right and the change only larger than predicted. Outside by
-    less it is inconclusive.
+    ``deferred`` where it was not tested, or was and shows nothing; ``partial`` where it leans towards a gain.
     """
-    direction = plan.prediction_scored.direction
-    if direction == "unchanged":
-        if numbers.inside:
-            return "confirmed"
-        return "contradicted" if numbers.outside_by > numbers.sd else "inconclusive"
-    right = (numbers.delta < 0) == (direction == "decrease")
-    if numbers.clear and not right:
+    if context.plan.move_type != "synthesize":
+        return "deferred"
+    if change.loss or (outcome == "contradicted" and not change.gain):
         return "contradicted"
-    if numbers.inside:
-        return "confirmed" if numbers.clear else "inconclusive"
-    if numbers.outside_by <= numbers.sd:
-        return "inconclusive"
-    return "mixed" if right and abs(numbers.delta) > abs(numbers.expected) else "contradicted"
-
-
-def changed_knobs(plan: Plan) -> set[str]:
-    """The knobs that the plan's edits name."""
-    return {edit.knob for edit in plan.edits if isinstance(edit, KnobEdit)}
+    if outcome == "confirmed":
+        return "confirmed"
+    return "partial" if context.verdict.probability_better >= LEANING else "deferred"
 
 
 def _of_baseline(context: ReflectContext) -> Reflection:
-    score, noise = context.score, context.verdict.noise_sigma
-    value = f"{score.val_bpb:.4f}" if score else "unknown"
+    noise, known = context.verdict.noise_sigma, context.verdict.incumbent
+    runs = len(context.verdict.runs)
+    value = f"{known.estimate:.4f}" if known else "unknown"
+    measured = f"The baseline came to val_bpb {value} in " + ("one run" if runs == 1 else f"{runs} runs")
     return Reflection(
         outcome="inconclusive",
         contradicted_assumption=None,
         framing_diagnosis="Nothing was compared: this run is what later candidates are compared with.",
-        next_move_type="exploit",
-        summary_text=f"The baseline measured val_bpb {value}; runs of one file differ by about {noise:.4f} bpb.",
+        next_move_type=context.foresight.next_move,
+        summary_text=f"{measured}; runs of one file differ by about {noise:.4f} bpb. {_next(context)}",
         synthesis_status="deferred",
         emergent_thought=f"A change has to be worth more than about {2 * noise:.4f} bpb to show in a single run.",
     )
@@ -136,117 +98,170 @@ def _of_failure(context: ReflectContext) -> Reflection:
     failure = context.failure
     assumption = ASSUMED.get(failure.kind)
     why = f"{failure.kind}: {failure.message.rstrip('.')}" if failure.message else failure.kind
-    if failure.kind in MIS_SCALED:
-        framing = f"The candidate was mis-scaled for the budget or the machine ({why}); the idea itself was not tested."
+    if failure.kind == "timeout":
+        framing = (
+            f"The candidate was mis-scaled for the budget, or the machine was busy with something else ({why}); its "
+            "idea was not measured."
+        )
+        decider = "The same candidate on an idle machine, or a smaller step, would decide it."
+    elif failure.kind in MIS_SCALED:
+        framing = f"The candidate was mis-scaled for the budget or the machine ({why}); its idea was not measured."
+        decider = "A smaller step in the same direction would decide it."
     elif assumption:
         framing = f"The idea was not tested: the candidate did not get as far as a score ({why})."
+        decider = "The same idea, mended, would decide it."
     else:
         framing = f"Nothing can be said about the idea: the run was not completed ({why})."
-    smaller = "a smaller step in the same direction" if failure.kind in MIS_SCALED else "the same idea, mended,"
-    contradicted = f"It was assumed {assumption}; it does not: {why}." if assumption else None
+        decider = "The same candidate, run again, would decide it."
+    # A loss that is not a number anymore did not fall; the other failures say nothing of val_bpb.
+    diverged = failure.kind == "nan" and context.plan.prediction_scored.direction != "increase"
     return Reflection(
-        outcome="contradicted" if failure.kind in MIS_SCALED else "inconclusive",
-        contradicted_assumption=contradicted if failure.kind in MIS_SCALED or failure.kind == "crash" else None,
+        outcome="contradicted" if diverged else "inconclusive",
+        contradicted_assumption=f"It was assumed {assumption}. It does not hold: {why}." if assumption else None,
         framing_diagnosis=framing,
-        next_move_type="negate" if context.plan.move_type == "exploit" else "exploit",
-        summary_text=f"The candidate has no score: {why}. {context.plan.prediction}",
+        next_move_type=context.foresight.next_move,
+        summary_text=f"No score ({why}): nothing was measured for or against a pole. {decider} {_next(context)}",
         synthesis_status="deferred",
-        emergent_thought=f"Whether {smaller} would do better stays open; the incumbent stays.",
+        emergent_thought=(
+            f"What {_what(context.plan)} would have brought is as open as before. The failure speaks against this "
+            "change, not against the side that it stood for."
+        ),
     )
 
 
-def _assumption(plan: Plan, numbers: Numbers, outcome: Outcome) -> str | None:
+def _measured(context: ReflectContext, change: Change) -> str:
+    """The numbers that the outcome was judged by."""
+    scored, verdict = context.plan.prediction_scored, context.verdict
+    assert verdict.incumbent is not None
+    low, high = scored.interval
+    runs = "one run" if change.runs == 1 else f"{change.runs} runs"
+    where = "inside" if not missed_by(scored, change) else "outside"
+    clear = "told apart from nothing" if change.clear else "too small to be told from nothing"
+    return (
+        f"In {runs} val_bpb came to {verdict.incumbent.estimate + change.value:.4f}, a measured change of "
+        f"{signed(change.value)} against the incumbent's {verdict.incumbent.estimate:.4f}, one SD of noise "
+        f"being {change.sd:.4f}: {clear}. Predicted was {signed(scored.expected_delta)}, between {low:+.4f} and "
+        f"{high:+.4f}: the change lies {where}."
+    )
+
+
+def _judged(context: ReflectContext, outcome: Outcome) -> str:
+    """Outcome and verdict, and why the verdict speaks of another number."""
+    verdict = context.verdict
+    kept = f"kept ({verdict.claim})" if verdict.decision == "keep" else "discarded"
+    delta = verdict.delta or 0.0
+    return (
+        f"So the prediction is {outcome}. The estimated effect is {signed(delta)}: a noisy measurement is believed "
+        "only in part, the rest is what changes here usually bring. Better "
+        f"with probability {verdict.probability_better:.2f}, the candidate is {kept}."
+    )
+
+
+def _decider(context: ReflectContext, change: Change) -> str:
+    """What would decide a question that the framing leaves to more runs."""
+    noise, verdict = context.verdict.noise_sigma, context.verdict
+    if verdict.claim == "proven":
+        return "The gain is beyond the noise of all tests so far; how far it goes is the question now."
+    if not noise:
+        return "No noise is known: a repeat of both would have to show it first."
+    runs = runs_to_tell(change.value or noise, noise)
+    if change.value and runs <= MOST_RUNS:
+        return f"About {runs} runs of each would tell {abs(change.value):.4f} apart from the noise of {noise:.4f}."
+    return (
+        f"Telling it apart from the noise of {noise:.4f} would take more runs than it is worth; a bolder step, of an "
+        f"effect of {2 * noise:.4f} or more, shows in {runs_to_tell(2 * noise, noise)} runs of each."
+    )
+
+
+def signed(value: float) -> str:
+    """A difference in bpb with its sign; what rounds to nothing is not written as a number."""
+    return f"{value:+.4f}" if abs(value) >= 0.00005 else "about 0"
+
+
+def _next(context: ReflectContext) -> str:
+    told = context.foresight
+    where = f" on {told.next_axis}" if told.next_axis else ""
+    return f"Next: {told.next_move}{where}. {told.reason}".rstrip()
+
+
+def _assumption(plan: Plan, change: Change, outcome: Outcome, framing: Framing) -> str | None:
     if outcome not in ("contradicted", "mixed"):
         return None
     scored = plan.prediction_scored
-    told = f"{numbers.expected:+.4f} bpb ({numbers.low:+.4f} to {numbers.high:+.4f})"
-    measured = f"{numbers.delta:+.4f} +/- {numbers.sd:.4f}"
+    low, high = scored.interval
+    numbers = (
+        f"{signed(scored.expected_delta)} ({low:+.4f} to {high:+.4f}) was predicted, {signed(change.value)} measured"
+    )
+    believed = f"It was believed that {scored.mechanism.rstrip('.')}"
+    if outcome == "mixed" and same_direction(scored, change):
+        size = "more" if abs(change.value) > abs(scored.expected_delta) else "less"
+        return f"{believed}. The direction held, the size did not: {numbers}, {size} than the belief allows."
     if outcome == "mixed":
-        return f"The direction held, the size did not: {told} was predicted and {measured} measured."
-    return f"It was assumed that {scored.mechanism.rstrip('.')}: {told} was predicted and {measured} measured."
+        return f"{believed}. The size was allowed for, the direction was not foreseen: {numbers}."
+    if not change.clear:
+        return f"{believed}. Nothing of the size shows: {numbers}, which noise alone explains."
+    excuse = "; but the framing, not the belief, may be at fault" if framing.excuses else ""
+    way = "It is not without effect" if scored.direction == "unchanged" else "It went the other way"
+    return f"{believed}. {way}: {numbers}, beyond the noise of {change.sd:.4f}{excuse}."
 
 
-def _framing(context: ReflectContext, numbers: Numbers) -> str:
-    """Which of the four it was: a poor idea, an unfair comparison, a confounded change set, a wrong scale."""
-    plan = context.plan
-    changed = changed_knobs(plan)
-    steps = context.metrics.get("num_steps")
-    if numbers.clear and numbers.delta < 0:
-        return f"The framing held: a gain of {-numbers.delta:.4f} bpb is {_sds(numbers)} SDs from nothing."
-    if changed & SIZES and steps is not None and steps < FEW_STEPS:
+def _thought(context: ReflectContext, change: Change) -> str:
+    """What became of the opposition: both sides with what they measured, and the question that is left."""
+    plan, told = context.plan, context.foresight
+    sides = {"thesis": _quoted(plan.thesis), "antithesis": _quoted(plan.antithesis)}
+    if told.tested in ("thesis", "antithesis"):
+        own, against = told.tested, "antithesis" if told.tested == "thesis" else "thesis"
+        stand = _stand(context, against)
+        if change.gain:
+            return (
+                f"{sides[own]} pays here. {sides[against]} {stand}. The question is no longer whether, but how far it "
+                "goes before the other side's case begins to count."
+            )
+        if change.loss:
+            third = _quoted(plan.synthesis_candidate.split(":", 1)[0])
+            return (
+                f"{sides[own]} cost more than it brought. {sides[against]} {stand}. A third form has to keep what the "
+                f"first is after and leave its price; the one at hand is {third}."
+            )
+        better = context.verdict.probability_better
+        if not 1 - LEANING < better < LEANING:
+            way = "towards" if better > 0.5 else "away from"
+            return (
+                f"The step leans {way} {sides[own]}, not beyond the noise. {sides[against]} {stand}. A larger step the "
+                f"{'same' if better > 0.5 else 'other'} way would say more than a repeat."
+            )
         return (
-            f"The candidate was mis-scaled for the budget: it made only {steps:.0f} steps, so its size was judged "
-            "before it could pay."
+            f"Between {sides[own]} and {sides[against]} this step decides nothing, and the other side {stand}. Either "
+            f"the setting matters little here, or {_what(plan)} was moved too timidly for this noise."
         )
-    if not numbers.clear:
-        return (
-            f"The comparison could not tell: {numbers.delta:+.4f} bpb is {_sds(numbers)} SDs from nothing, so the idea "
-            "is neither poor nor good yet."
-        )
-    if len(changed - BATCHES) > 1 or len(changed) < len(plan.edits):
-        what = ", ".join(sorted(changed)) or "the text of train.py"
-        return f"The change set was confounded: {what} changed together, so the loss cannot be laid to one of them."
-    tokens, before = context.metrics.get("total_tokens_M"), context.incumbent_metrics.get("total_tokens_M")
-    if tokens and before and tokens < FEWER * before:
-        return (
-            f"The comparison was unfair: the candidate saw {tokens:.3g} M tokens in the budget where the incumbent saw "
-            f"{before:.3g} M. Per token it may be better; under this budget it is worse by {numbers.delta:.4f} bpb."
-        )
-    return (
-        f"The idea was poor: one change under the same budget, and {numbers.delta:+.4f} bpb, {_sds(numbers)} SDs from "
-        "nothing."
-    )
+    both = f"{sides['thesis']} and {sides['antithesis']}"
+    if change.gain:
+        return f"{both} turn out to be no either-or: joined through {_what(plan)} they gained what neither gave up."
+    if change.loss:
+        return f"{both} hinder each other when joined through {_what(plan)}: one has to give way, or the seam to move."
+    return f"{both} can be joined through {_what(plan)} without harm that shows, and so far without a gain that shows."
 
 
-def _sds(numbers: Numbers) -> str:
-    return f"{abs(numbers.delta) / numbers.sd:.1f}" if numbers.sd > 0 else "many"
+def _stand(context: ReflectContext, side: str) -> str:
+    """What the other side has to show."""
+    evidence = context.foresight.evidence
+    pole = evidence.pole("thesis" if side == "thesis" else "antithesis") if evidence else None
+    return _shown(pole)
 
 
-def _next_move(context: ReflectContext, outcome: Outcome) -> MoveType:
-    if context.verdict.decision == "keep":
-        return "exploit"
-    if context.plan.move_type == "exploit":
-        return "negate" if outcome == "contradicted" else "synthesize"
-    return "synthesize" if context.plan.move_type == "negate" else "exploit"
+def _shown(pole: PoleEvidence | None) -> str:
+    if pole is None or pole.mean_delta is None:
+        return "has not been measured"
+    tests = "one test" if len(pole.experiments) == 1 else f"{len(pole.experiments)} tests"
+    return f"stands at an estimated {signed(pole.mean_delta)} bpb after {tests}"
 
 
-def _summary(context: ReflectContext, numbers: Numbers, outcome: Outcome) -> str:
-    verdict, score = context.verdict, context.score
-    assert score is not None
-    against = f" against {verdict.incumbent.estimate:.4f} of the incumbent" if verdict.incumbent else ""
-    kept = f"kept ({verdict.claim})" if verdict.decision == "keep" else "discarded"
-    return (
-        f"val_bpb {score.val_bpb:.4f}{against}: an effect of {numbers.delta:+.4f} +/- {numbers.sd:.4f} bpb, better "
-        f"with probability {numbers.better:.2f}, where {numbers.expected:+.4f} was predicted ({numbers.low:+.4f} to "
-        f"{numbers.high:+.4f}). The prediction is {outcome}; the candidate is {kept}."
-    )
+def _what(plan: Plan) -> str:
+    parts = causes(plan)
+    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1] if parts else "this change"
 
 
-def _synthesis(context: ReflectContext, numbers: Numbers) -> SynthesisStatus:
-    if context.plan.move_type != "synthesize":
-        return "proposed"
-    if context.verdict.decision == "keep":
-        return "confirmed"
-    return "contradicted" if numbers.clear and numbers.delta > 0 else "partial"
-
-
-def _thought(context: ReflectContext, numbers: Numbers, outcome: Outcome) -> str:
-    plan, tested = context.plan, " and ".join(sorted(changed_knobs(context.plan))) or "this change"
-    if context.verdict.decision == "keep":
-        return (
-            f"{tested} moved the incumbent by {numbers.delta:+.4f} bpb; what the other pole holds against it has to "
-            "show itself further along the same way."
-        )
-    if plan.move_type == "synthesize":
-        return (
-            f"Joining both poles through {tested} gave {numbers.delta:+.4f} bpb: their strengths did not add up here."
-        )
-    if outcome == "inconclusive":
-        runs = max(2, round((2 * numbers.sd / max(abs(numbers.delta), numbers.sd / 4)) ** 2))
-        return f"{tested} is worth less than the noise; about {runs} more runs, or a larger step, would decide it."
-    if numbers.delta > 0:
-        return (
-            f"Pushing {tested} costs {numbers.delta:.4f} bpb alone; a third form would take its strength and pay with "
-            f"the other pole: {plan.synthesis_candidate}"
-        )
-    return f"{tested} gained {-numbers.delta:.4f} bpb and was not kept; together with the other pole it may."
+def _quoted(text: str) -> str:
+    """The first sentence of an agent's text, in quotation marks."""
+    first = text.split(". ", 1)[0].strip().rstrip(".")
+    return f'"{textwrap.shorten(first, QUOTED, placeholder="…")}"'

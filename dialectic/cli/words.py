@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dialectic.state.measured import change_of
 from dialectic.state.observer import Announcement, Ending
 from dialectic.state.result import Estimate, Verdict
 from dialectic.state.words import bpb as bpb
@@ -55,10 +56,20 @@ def explained(verdict: Verdict, is_baseline: bool) -> Sequence[str]:
         return [f"keep: {verdict.rule}; noise between runs of one file {verdict.noise_sigma:.4f} bpb"]
     claim = f", claim {verdict.claim}" if verdict.claim else ""
     lines = [f"{verdict.decision}{claim}: {verdict.rule}"]
+    change = change_of(verdict)
+    if change is not None:
+        runs = "1 run" if change.runs == 1 else f"the mean of {change.runs} runs"
+        lines.append(
+            f"measured {signed(change.value)} ± {change.sd:.4f} bpb against the incumbent's estimate, by {runs}"
+        )
     if verdict.delta is not None and verdict.delta_sd is not None:
         lines.append(
-            f"effect {signed(verdict.delta)} ± {verdict.delta_sd:.4f} bpb, better with probability "
-            f"{verdict.probability_better:.2f}, expected improvement {verdict.expected_improvement:.4f} bpb"
+            f"estimated effect {signed(verdict.delta)} ± {verdict.delta_sd:.4f} bpb: a noisy measurement is believed "
+            "only in part, the rest is what changes of this session usually bring"
+        )
+        lines.append(
+            f"better with probability {verdict.probability_better:.2f}, expected improvement "
+            f"{verdict.expected_improvement:.4f} bpb"
         )
         lines.append(
             f"p-value {verdict.p_value:.3f} against level {verdict.level:.4f}; noise {verdict.noise_sigma:.4f} bpb; "

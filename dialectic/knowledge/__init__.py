@@ -12,7 +12,8 @@ store        those records on disk
 """
 
 from dialectic.knowledge.fold import Iteration, TensionGraph, rebuild
-from dialectic.knowledge.guide import briefing
+from dialectic.knowledge.guide import briefing, foresee
+from dialectic.knowledge.history import comparison
 from dialectic.knowledge.store import write
 
-__all__ = ["Iteration", "TensionGraph", "briefing", "rebuild", "write"]
+__all__ = ["Iteration", "TensionGraph", "briefing", "comparison", "foresee", "rebuild", "write"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import fmean
 
 from dialectic.state.base import Status
 from dialectic.state.knowledge import ContradictionClass
+from dialectic.state.measured import Change, change_of, outcome_of, same_direction
 from dialectic.state.plan import NOT_RECORDED, Plan
 from dialectic.state.result import Result
 
@@ -28,8 +28,10 @@ class Effect:
     val_bpb: float | None = None
     change: float | None = None
     """As measured: mean of its runs minus the incumbent's estimate."""
+    change_sd: float | None = None
+    """Null where no verdict knew the noise."""
     delta: float | None = None
-    """Posterior mean."""
+    """The estimated effect: posterior mean."""
     delta_sd: float | None = None
     noise_sigma: float = 0.0
     probability_better: float = 0.5
@@ -67,21 +69,22 @@ def measure(result: Result | None, best_before: float | None) -> Effect:
     if verdict.incumbent is None:
         delta = None if best_before is None else score - best_before
         certainty = 0.0 if delta is None else UNJUDGED_CERTAINTY
-        return Effect("completed", score, delta, delta, certainty=certainty, sign=_sign(delta, 0.0))
+        return Effect("completed", score, change=delta, delta=delta, certainty=certainty, sign=_sign(delta, 0.0))
     runs = [run.val_bpb for run in verdict.runs if run.of == "candidate"] or [score]
-    baseline = verdict.delta is None
+    change = change_of(verdict)
     spread = verdict.delta_sd if verdict.delta_sd is not None else verdict.noise_sigma
     return Effect(
         status="completed",
         val_bpb=score,
-        change=None if baseline else fmean(runs) - verdict.incumbent.estimate,
+        change=change.value if change else None,
+        change_sd=change.sd if change else None,
         delta=verdict.delta,
         delta_sd=verdict.delta_sd,
         noise_sigma=verdict.noise_sigma,
         probability_better=verdict.probability_better,
-        certainty=0.0 if baseline else abs(2.0 * verdict.probability_better - 1.0),
+        certainty=0.0 if verdict.delta is None else abs(2.0 * verdict.probability_better - 1.0),
         sign=_sign(verdict.delta, SIGN_SDS * spread),
-        seed_sensitive=not baseline and min(runs) < verdict.incumbent.estimate < max(runs),
+        seed_sensitive=verdict.delta is not None and min(runs) < verdict.incumbent.estimate < max(runs),
     )
 
 
@@ -92,17 +95,19 @@ def _sign(delta: float | None, margin: float) -> int:
 
 
 def contradiction(plan: Plan, effect: Effect) -> ContradictionClass | None:
-    """What of a prediction of ``val_bpb`` the measured change contradicts; one noise sigma is granted on each side."""
+    """What of a prediction of ``val_bpb`` the measured change contradicts, by :mod:`dialectic.state.measured`.
+
+    ``direction`` where the change clearly has another one than predicted, ``magnitude`` where only the interval missed.
+    """
     if effect.failed:
         return "failure"
     predicted = plan.prediction_scored
-    if effect.change is None or predicted.mechanism == NOT_RECORDED or predicted.metric != "val_bpb":
+    if effect.change is None or effect.change_sd is None or predicted.mechanism == NOT_RECORDED:
         return None
-    low, high = predicted.interval
-    if low - effect.noise_sigma <= effect.change <= high + effect.noise_sigma:
+    change = Change(effect.change, effect.change_sd, runs=1)
+    if outcome_of(predicted, change) in ("confirmed", "inconclusive"):
         return None
-    foretold = {"decrease": -1, "increase": 1, "unchanged": 0}[predicted.direction]
-    return "direction" if foretold != _sign(effect.change, 0.0) else "magnitude"
+    return "direction" if change.clear and not same_direction(predicted, change) else "magnitude"
 
 
 def evidence_strength(effect: Effect, corroborations: int) -> float:

@@ -2,7 +2,8 @@
 
 Nodes are experiments, tensions (axes), their two poles and syntheses. Edges carry ``relation``:
 
-* experiment ``held`` tension, ``tested`` pole, ``tested`` or ``proposed`` synthesis, ``built-on`` experiment;
+* experiment ``held`` tension, ``tested`` pole (``attempted`` where it failed without a score), ``tested``,
+  ``attempted`` or ``proposed`` synthesis, ``built-on`` experiment;
 * synthesis ``emerged-from`` poles;
 * experiment ``corroborates``, ``supports`` or ``opposes`` an earlier experiment, with the ``axis``.
 """
@@ -188,8 +189,9 @@ class TensionGraph:
                 graph.add_node(pole_node(axis, side), type="pole")
             graph.add_edge(name, f"tension:{axis}", relation="held", axis=axis)
         if experiment.turn:
+            relation = "attempted" if experiment.effect.failed else "tested"
             for axis, side in experiment.polarity.items():
-                graph.add_edge(name, pole_node(axis, side), relation="tested", axis=axis)
+                graph.add_edge(name, pole_node(axis, side), relation=relation, axis=axis)
         if experiment.plan.base_experiment_id in self.history:
             graph.add_edge(name, f"experiment:{experiment.plan.base_experiment_id}", relation="built-on", axis="")
         for link in experiment.relations:
@@ -204,6 +206,8 @@ class TensionGraph:
         tested = bool(experiment.syntheses) and experiment.turn
         self.network.add_node(node, type="synthesis")
         relation = "tested" if tested or third.tested_in_iteration else "proposed"
+        if relation == "tested" and experiment.effect.failed:
+            relation = "attempted"
         self.network.add_edge(f"experiment:{experiment.id}", node, relation=relation, axis="")
         axes = experiment.syntheses or source_axes(experiment.plan, experiment.tensions, third.source_tension_ids)
         for axis in axes:
@@ -234,7 +238,10 @@ def _changed_knobs(plan: Plan, base: Experiment | None) -> dict[str, tuple[str, 
 def rebuild(logs: Iterable[tuple[SessionRecord, Iterable[Iteration]]]) -> TensionGraph:
     """The tension graph of whole logs, whatever order they come in."""
     graph = TensionGraph()
-    for session, iterations in logs:
+    iterations: list[Iteration] = []
+    for session, own in logs:
         graph.add_session(session)
-        graph.add_all(iterations)
+        iterations += own
+    # All at once: sessions that overlap in time would otherwise be folded again for each other.
+    graph.add_all(iterations)
     return graph

@@ -8,15 +8,17 @@ from dialectic.knowledge.fold import TensionGraph
 from dialectic.knowledge.history import Comparison, Experiment, History, comparison
 from dialectic.knowledge.moves import suggest, tension_evidence
 from dialectic.knowledge.opposition import Viewpoint, pair, strongest
-from dialectic.knowledge.records import printable, takeaway
-from dialectic.state.briefing import Briefing, DeadEnd, ExperimentBrief
-from dialectic.state.result import Estimate
+from dialectic.knowledge.records import printable, role, takeaway
+from dialectic.state.base import MoveType, experiment_id
+from dialectic.state.briefing import Briefing, DeadEnd, ExperimentBrief, Foresight
+from dialectic.state.plan import Plan, TensionRecord
+from dialectic.state.result import Estimate, Result
 
 RECENT = 32
 """Experiments of the session that a briefing tells."""
 
-DEAD_ENDS = 12
-"""Dead ends that a briefing tells, the latest ones."""
+DEAD_ENDS = 32
+"""Dead ends that a briefing tells, the latest ones: enough for those of an earlier night too."""
 
 WORSE_SIGMAS = 2.0
 """Noise sigmas above the incumbent from which a change is a dead end."""
@@ -51,7 +53,8 @@ def briefing(
     view = Viewpoint(session_id, iteration, compared, anchor_id, estimate)
     own = [one for one in history.at("session", session_id) if one.iteration < iteration]
     tensions = tension_evidence(history, session_id, compared)
-    suggestion = suggest([one for one in own if one.turn], tensions, prefer)
+    turns = [one for one in own if one.turn]
+    suggestion = suggest(turns, tensions, prefer, asked_by(turns))
     chosen = pair(history, view, strongest(history, view, suggestion.axis))
     return Briefing(
         session_id=session_id,
@@ -69,6 +72,37 @@ def briefing(
         tensions=tensions,
         dead_ends=dead_ends(history, compared, noise_sigma),
         recent=[brief(one) for one in own if one.effect.status != "planned"][-RECENT:],
+    )
+
+
+def asked_by(turns: Sequence[Experiment]) -> MoveType | None:
+    """The move that the last reflection asked for; None where no agent asked: what code writes is the graph's own."""
+    result = turns[-1].result if turns else None
+    return None if result is None or result.filled_by.get("next_move_type") == "computed" else result.next_move_type
+
+
+def foresee(
+    graph: TensionGraph, plan: Plan, result: Result, tensions: Sequence[TensionRecord], prefer: Sequence[str] = ()
+) -> Foresight:
+    """What the graph makes of a finished iteration that nobody has reflected on yet.
+
+    ``result`` is complete but for its reflection. It is folded and stays so until the final one takes its place
+    (:meth:`TensionGraph.add`). What it says of the next move is the suggestion of the next briefing, unless something
+    else happens in between.
+    """
+    graph.add(plan, result, tensions)
+    history, session_id = graph.history, plan.session_id
+    this = history.get(experiment_id(session_id, plan.iteration))
+    assert this is not None
+    evidence = tension_evidence(history, session_id, this.comparison)
+    own = [one for one in history.at("session", session_id) if one.iteration <= plan.iteration]
+    suggestion = suggest([one for one in own if one.turn], evidence, prefer)
+    return Foresight(
+        tested=role(this),
+        evidence=next((one for one in evidence if one.kind == this.primary_axis), None),
+        next_move=suggestion.move,
+        next_axis=suggestion.axis,
+        reason=suggestion.reason,
     )
 
 

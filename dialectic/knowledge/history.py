@@ -95,10 +95,14 @@ def places(experiment: Experiment) -> Iterator[Place]:
         yield ("held", axis)
     if experiment.effect.val_bpb is not None:
         yield ("scored", experiment.comparison)
+    if experiment.effect.delta is not None:
+        yield ("measured", experiment.comparison)
     if experiment.turn:
+        # A run without a score is evidence against its change, not against the pole: that was not measured.
+        failed = experiment.effect.failed
         for axis, side in experiment.polarity.items():
-            yield ("tested", axis, side)
-        for axis in experiment.syntheses:
+            yield ("failed" if failed else "tested", axis, side)
+        for axis in () if failed else experiment.syntheses:
             yield ("synthesis", axis)
     if experiment.effect.sign:
         for axis, side in experiment.polarity.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from dialectic.knowledge.effect import FAILED, contradiction
 from dialectic.knowledge.fold import TensionGraph
-from dialectic.knowledge.history import Experiment
+from dialectic.knowledge.history import Experiment, comparison
 from dialectic.knowledge.poles import SIDES
 from dialectic.state.base import iteration_label
 from dialectic.state.knowledge import (
@@ -93,14 +93,22 @@ def takeaway(experiment: Experiment) -> str:
         return f"{start} ended without a score ({kind}{': ' + message if message else ''})."
     if effect.delta is None:
         return f"{start} measured val_bpb {effect.val_bpb:.6f}."
-    spread = f" ± {effect.delta_sd:.4f}" if effect.delta_sd is not None else ""
     end = "kept" if experiment.kept else "discarded"
-    return f"{start} measured val_bpb {effect.val_bpb:.6f}: effect {effect.delta:+.4f}{spread} bpb, {end}."
+    change = effect.delta if effect.change is None else effect.change
+    estimated = "" if effect.delta_sd is None else f" (estimated effect {effect.delta:+.4f} ± {effect.delta_sd:.4f})"
+    return f"{start} measured val_bpb {effect.val_bpb:.6f}, {change:+.4f} bpb{estimated}, {end}."
 
 
 def tension_summary(tension: TensionRecord) -> TensionSummary:
     """A tension without its snapshots."""
     return TensionSummary.model_validate(tension.model_dump(include=set(TensionSummary.model_fields)))
+
+
+def corroborators(graph: TensionGraph, experiment: Experiment) -> list[str]:
+    """The later experiments that agree with it: the one thing in its record that changes when others end."""
+    edges = graph.network.in_edges(f"experiment:{experiment.id}", data=True)
+    agreeing = {str(source) for source, _, data in edges if data["relation"] == "corroborates"}
+    return sorted(name.removeprefix("experiment:") for name in agreeing)
 
 
 def experiment_knowledge(graph: TensionGraph, experiment: Experiment) -> ExperimentKnowledge:
@@ -167,16 +175,11 @@ def _evidence(graph: TensionGraph, experiment: Experiment) -> dict[str, object]:
     linked: dict[str, list[str]] = {"corroborates": [], "supports": [], "opposes": []}
     for link in experiment.relations:
         linked[link.kind].append(link.target)
-    later = [
-        str(source).removeprefix("experiment:")
-        for source, _, data in graph.network.in_edges(f"experiment:{experiment.id}", data=True)
-        if data["relation"] == "corroborates"
-    ]
     strength = graph.history.strength(experiment)
     return {
         "confidence": confidence(experiment, strength),
         "evidence_strength": strength,
-        "corroborated_by_experiment_ids": sorted(set(later)),
+        "corroborated_by_experiment_ids": corroborators(graph, experiment),
         "corroborates_experiment_ids": sorted(set(linked["corroborates"])),
         "corroboration_count": graph.history.corroborations(experiment.id),
         "supports_experiment_ids": sorted(set(linked["supports"])),
@@ -234,11 +237,17 @@ def incumbents(graph: TensionGraph) -> Incumbents:
         )
         for axis in history.axes()
     }
+    conditions = sorted({comparison(session) for session in graph.sessions.values()})
+    groups = {
+        f"{profile}, {budget:g} s, {data}": _summary(graph, _lowest(history.at("scored", (profile, budget, data))))
+        for profile, budget, data in conditions
+    }
     return Incumbents(
         global_best=_summary(graph, _lowest(history.experiments)),
         best_kept=_summary(graph, _lowest(one for one in history.experiments if one.kept)),
         best_per_session={name: best for name, best in sessions.items() if best},
         best_per_axis={axis: best for axis, best in axes.items() if best},
+        best_per_conditions={name: best for name, best in groups.items() if best},
     )
 
 

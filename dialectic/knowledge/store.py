@@ -7,11 +7,15 @@ written again, and one whose experiment or session left the logs goes.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from dialectic.errors import StorageError
 from dialectic.knowledge.fold import TensionGraph
-from dialectic.knowledge.records import experiment_knowledge, incumbents, session_knowledge
+from dialectic.knowledge.history import Experiment
+from dialectic.knowledge.records import corroborators, experiment_knowledge, incumbents, session_knowledge
 from dialectic.state.base import SCHEMA_VERSION, Record
 from dialectic.state.files import as_json, storage_error, to_json, write_text
 
@@ -55,7 +59,7 @@ def write(folder: Path, graph: TensionGraph, prune: bool = True) -> list[Path]:
 
 def contents(graph: TensionGraph) -> dict[str, str]:
     """Every file of the knowledge base: path below the folder → text."""
-    records = {one.id: experiment_knowledge(graph, one) for one in graph.history.experiments}
+    texts = _texts(graph)
     schema = {
         "schema_version": SCHEMA_VERSION,
         "description": "What the experiment logs say, derived from them; rebuilt at any time.",
@@ -63,16 +67,46 @@ def contents(graph: TensionGraph) -> dict[str, str]:
     }
     files = {
         "schema.json": to_json(schema),
-        "experiments.jsonl": "".join(_line(record) for record in records.values()),
-        "tensions.jsonl": "".join(_line(record.default_tension_pair) for record in records.values()),
+        "experiments.jsonl": "".join(text.line for text in texts),
+        "tensions.jsonl": "".join(text.pair for text in texts),
         "incumbents.json": _page(incumbents(graph)),
         "graph.json": graph_json(graph),
     }
     for name in graph.sessions:
         files[f"sessions/{name}.json"] = _page(session_knowledge(graph, name))
-    for record in records.values():
-        files[record.knowledge_ref.removeprefix("knowledge_base/")] = _page(record)
-    return files
+    return files | {text.path: text.page for text in texts}
+
+
+class Texts(NamedTuple):
+    """What is written of one experiment, and what it was made of."""
+
+    experiment: Experiment
+    branch: str | None
+    corroborators: list[str]
+    path: str
+    line: str
+    pair: str
+    page: str
+
+
+_WRITTEN: WeakKeyDictionary[TensionGraph, dict[str, Texts]] = WeakKeyDictionary()
+"""A graph's texts of last time. An experiment is immutable and made anew whenever it is folded again, so its identity,
+its session's branch and who corroborates it say whether its text still holds; of the rest nothing is remembered."""
+
+
+def _texts(graph: TensionGraph) -> list[Texts]:
+    known = _WRITTEN.setdefault(graph, {})
+    found = []
+    for one in graph.history.experiments:
+        text, branch, agreeing = known.get(one.id), graph.sessions[one.session_id].branch, corroborators(graph, one)
+        if text is None or text.experiment is not one or (text.branch, text.corroborators) != (branch, agreeing):
+            record = experiment_knowledge(graph, one)
+            path = record.knowledge_ref.removeprefix("knowledge_base/")
+            pair = _line(record.default_tension_pair)
+            text = Texts(one, branch, agreeing, path, _line(record), pair, _page(record))
+        found.append(text)
+    _WRITTEN[graph] = {text.experiment.id: text for text in found}
+    return found
 
 
 def graph_json(graph: TensionGraph) -> str:
@@ -82,13 +116,17 @@ def graph_json(graph: TensionGraph) -> str:
     edges = sorted(
         (source, target, data["relation"], data["axis"]) for source, target, data in network.edges(data=True)
     )
-    names = ("source", "target", "relation", "axis")
     lines = {
-        "edges": [_compact(dict(zip(names, edge, strict=True))) for edge in edges],
+        "edges": [_edge(*edge) for edge in edges],
         "nodes": [_compact(node) for node in nodes],
     }
     parts = [f'  "{name}": [' + ",".join(f"\n    {line}" for line in items) + "\n  ]" for name, items in lines.items()]
     return "{\n" + ",\n".join([*parts, f'  "schema_version": {SCHEMA_VERSION}']) + "\n}\n"
+
+
+@lru_cache(maxsize=100_000)
+def _edge(source: str, target: str, relation: str, axis: str) -> str:
+    return _compact({"source": source, "target": target, "relation": relation, "axis": axis})
 
 
 def _compact(data: object) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
+from dialectic import knowledge
 from dialectic.agents import computed
 from dialectic.errors import AgentError
 from dialectic.loop.house import House
+from dialectic.loop.losses import loss_curve
 from dialectic.loop.measure import Measurement
 from dialectic.loop.propose import PHASE_SECONDS, STAGED
 from dialectic.session import relative, write_run_files
 from dialectic.state.base import FilledBy, KeepStatus, Metrics, utc_now
 from dialectic.state.contracts import ReflectContext
 from dialectic.state.files import make_folder, read_record, to_json, write_record, write_text
+from dialectic.state.measured import Change, change_of
 from dialectic.state.plan import Plan
 from dialectic.state.proposal import StagedResult, StagedState
 from dialectic.state.result import Cost, PredictionScore, Reflection, Result, Verdict
@@ -27,19 +31,7 @@ def reflect(house: House, plan: Plan, measurement: Measurement, verdict: Verdict
     """Interpret an iteration; what the agent cannot say is computed from the numbers."""
     house.leave(plan.iteration, "verdict", decision=verdict.decision, delta=verdict.delta)
     house.enter(plan.iteration, "reflect")
-    folder = house.session.iteration(plan.iteration)
-    log = folder.run(1) / "run.log"
-    context = ReflectContext(
-        plan=plan,
-        failure=measurement.failure,
-        score=measurement.score,
-        verdict=verdict,
-        metrics=measurement.summary,
-        incumbent_metrics=_incumbent_metrics(house),
-        log_tail=tail(log, LOG_CHARACTERS) if log.exists() else "",
-        folder=make_folder(folder.phase("reflect")),
-        deadline=time.monotonic() + PHASE_SECONDS,
-    )
+    context = _context(house, plan, measurement, verdict)
     author: FilledBy = "agent"
     try:
         # The baseline has nothing to interpret that the numbers do not say.
@@ -52,6 +44,29 @@ def reflect(house: House, plan: Plan, measurement: Measurement, verdict: Verdict
     return reflection, author
 
 
+def _context(house: House, plan: Plan, measurement: Measurement, verdict: Verdict) -> ReflectContext:
+    folder = house.session.iteration(plan.iteration)
+    log = folder.run(1) / "run.log"
+    context = ReflectContext(
+        plan=plan,
+        failure=measurement.failure,
+        score=measurement.score,
+        verdict=verdict,
+        metrics=measurement.summary,
+        incumbent_metrics=_incumbent_metrics(house),
+        log_tail=tail(log, LOG_CHARACTERS) if log.exists() else "",
+        folder=make_folder(folder.phase("reflect")),
+        deadline=time.monotonic() + PHASE_SECONDS,
+        losses=loss_curve(folder.run(1)),
+        incumbent_losses=loss_curve(house.session.iteration(house.incumbent_iteration).run(1)),
+    )
+    # What the tension graph would do next depends on the numbers alone: words that nobody reads stand in for now.
+    unread = compose(house, plan, measurement, verdict, (computed.reflect(context), "computed"))
+    tensions = house.session.read(plan.iteration)[2]
+    foreseen = knowledge.foresee(house.graph, plan, unread, tensions, house.steering.prefer)
+    return replace(context, foresight=foreseen)
+
+
 def _incumbent_metrics(house: House) -> Metrics:
     for plan, result, _ in reversed(house.history):
         if plan.iteration == house.incumbent_iteration and result is not None:
@@ -62,12 +77,23 @@ def _incumbent_metrics(house: House) -> Metrics:
 def write_result(
     house: House, plan: Plan, measurement: Measurement, verdict: Verdict, reflected: tuple[Reflection, FilledBy]
 ) -> Result:
-    """Compose the iteration's result and write it down."""
+    """Write the iteration's result down."""
+    result = compose(house, plan, measurement, verdict, reflected)
+    write_run_files(house.session, plan, result)
+    _write_phase(house, plan, result, reflected[1])
+    house.session.write_result(result)
+    return result
+
+
+def compose(
+    house: House, plan: Plan, measurement: Measurement, verdict: Verdict, reflected: tuple[Reflection, FilledBy]
+) -> Result:
+    """The iteration's result; nothing is written."""
     reflection, author = reflected
     folder = house.session.iteration(plan.iteration)
     status: KeepStatus = verdict.decision if measurement.runs else "crash"
     third = house.session.transcendent(plan.iteration)
-    result = Result(
+    return Result(
         session_id=plan.session_id,
         iteration=plan.iteration,
         iteration_label=plan.iteration_label,
@@ -102,10 +128,6 @@ def write_result(
         cost=Cost(train_seconds=measurement.train_seconds, wall_seconds=measurement.wall_seconds),
         filled_by=dict.fromkeys(REFLECTED, author) | {"keep_discard_status": "computed", "verdict": "computed"},
     )
-    write_run_files(house.session, plan, result)
-    _write_phase(house, plan, result, author)
-    house.session.write_result(result)
-    return result
 
 
 def _write_phase(house: House, plan: Plan, result: Result, author: FilledBy) -> None:
@@ -130,7 +152,7 @@ def _write_phase(house: House, plan: Plan, result: Result, author: FilledBy) -> 
 def _fared(plan: Plan, verdict: Verdict) -> PredictionScore | None:
     """How the prediction fared against what was measured; the baseline against its own repeats."""
     values = [run.val_bpb for run in verdict.runs if run.of == "candidate"]
-    if not values or verdict.incumbent is None:
+    if not values:
         return None
-    centre = values[0] if verdict.delta is None else verdict.incumbent.estimate
-    return score_prediction(plan.prediction_scored, sum(values) / len(values) - centre, verdict.noise_sigma)
+    change = change_of(verdict) or Change(sum(values) / len(values) - values[0], verdict.noise_sigma, len(values))
+    return score_prediction(plan.prediction_scored, change)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dialectic.state.base import Decision, MoveType, Outcome, Side, Status, Value
+from dialectic.state.knowledge import Role
 
 
 class ExperimentBrief(Value):
@@ -25,12 +26,17 @@ class ExperimentBrief(Value):
 
 
 class PoleEvidence(Value):
-    """What was measured on one side of an axis: effects against the incumbent of the time, in bpb."""
+    """What was measured on one side of an axis, under the same profile, budget and data.
+
+    Deltas are estimated effects against the incumbent of the time, in bpb.
+    """
 
     experiments: list[str]
+    """Those that have a score; a run that failed says nothing of the pole."""
     mean_delta: float | None
     best_delta: float | None
     failures: int = 0
+    """How many tries of this side ended without a score."""
 
 
 class TensionEvidence(Value):
@@ -48,6 +54,19 @@ class TensionEvidence(Value):
     def pole(self, side: Side) -> PoleEvidence:
         """The evidence on ``side``."""
         return self.thesis if side == "thesis" else self.antithesis
+
+
+class Foresight(Value):
+    """What the tension graph makes of an iteration before anybody reflects on it."""
+
+    tested: Role = "none"
+    """What the candidate was on its main axis."""
+    evidence: TensionEvidence | None = None
+    """Everything measured on that axis, this iteration included; null for a baseline."""
+    next_move: MoveType = "exploit"
+    next_axis: str = ""
+    reason: str = ""
+    """Why the graph would make that move, as a sentence."""
 
 
 class DeadEnd(Value):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from dialectic.state.base import Metrics
-from dialectic.state.briefing import Briefing
+from dialectic.state.briefing import Briefing, Foresight
 from dialectic.state.plan import Plan
 from dialectic.state.program import Steering
 from dialectic.state.proposal import Proposal, Refusal
 from dialectic.state.result import Reflection, Verdict
 from dialectic.state.run import Failure, Job, JobHandle, JobStatus, LiveEvent, RunRecord, Score
 from dialectic.state.session import ProfileFacts
+
+LossCurve = tuple[tuple[float, float], ...]
+"""(Tokens seen, smoothed training loss in nats a token), oldest first; empty where a run told nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class ReflectContext:
     """The cleaned, length-limited end of ``run.log``: data, never an instruction (design, rule 8)."""
     folder: Path
     deadline: float
+    foresight: Foresight = field(default_factory=Foresight)
+    """What the tension graph makes of this iteration, and the move that it would make next."""
+    losses: LossCurve = ()
+    """The run's own training loss as it went: a claim, good for an interpretation."""
+    incumbent_losses: LossCurve = ()
 
 
 class Agent(Protocol):

@@ -210,7 +210,10 @@ class IncumbentSummary(Value):
 
 
 class Incumbents(Record):
-    """``incumbents.json``: the lowest scores. They compare only within one profile and one set of data."""
+    """``incumbents.json``: the lowest scores.
+
+    They compare only within one profile, budget and set of data: across sessions read ``best_per_conditions`` (+).
+    """
 
     nullable: ClassVar[frozenset[str]] = frozenset({"global_best", "best_kept"})
 
@@ -221,6 +224,8 @@ class Incumbents(Record):
     best_per_session: dict[str, IncumbentSummary]
     best_per_axis: dict[str, IncumbentSummary]
     """Among the experiments that tested a pole of the axis or a third form out of it."""
+    best_per_conditions: dict[str, IncumbentSummary] = {}
+    """(+) Among all that compare, by ``<profile>, <budget> s, <data fingerprint>``; empty names where none is known."""
 
 
 class SessionKnowledge(Record):

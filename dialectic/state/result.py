@@ -71,8 +71,8 @@ class Verdict(Value):
 
 
 class PredictionScore(Value):
-    """How the prediction fared: ``error`` in bpb, ``z`` that over its own and the noise's spread, ``surprise`` in
-    nats, the negative log of the density relative to its peak."""
+    """How the prediction fared: ``error`` in bpb, ``z`` that over the spread that its interval grants (the noise at
+    least), ``surprise`` in nats, the negative log of the density relative to its peak."""
 
     error: float
     z: float

@@ -71,7 +71,7 @@ def test_an_agent_that_knows_no_more(tmp_path: Path) -> None:
 
 
 def test_reflections(tmp_path: Path) -> None:
-    asked = context(delta=-0.02)
+    asked = context(-0.02)
     iteration = asked.plan.iteration
     agent = scripted(tmp_path, {"reflect": {str(iteration): {"outcome": "mixed", "summary_text": "So."}}})
     reflection = agent.reflect(asked)

@@ -166,6 +166,7 @@ def result(
     status: Status | None = None,
     sources: Sequence[str] = (),
     incumbent: float = START,
+    asks: MoveType | None = None,
 ) -> Result:
     """A result that measured ``delta`` against ``incumbent``, or failed."""
     failed = failure != "none"
@@ -189,7 +190,7 @@ def result(
         contradicted_assumption=None,
         keep_discard_status="crash" if failed else "keep" if kept else "discard",
         framing_diagnosis="the idea was poor",
-        next_move_type="negate",
+        next_move_type=asks or "exploit",
         summary_text="It ran.",
         active_tension_ids=of.active_tension_ids,
         active_tension_count=of.active_tension_count,
@@ -208,6 +209,7 @@ def result(
         failure=Failure(kind=failure, message="the run ended" if failed else ""),
         score=None if failed else Score(val_bpb=score, holdout_bpb=score, tokens=4096, bytes=12000),
         verdict=judged,
+        filled_by={"next_move_type": "agent" if asks else "computed"},
     )
 
 
@@ -228,12 +230,13 @@ def turn(
     failure: FailureKind = "none",
     better: float | None = None,
     minute: int | None = None,
+    asks: MoveType | None = None,
 ) -> Iteration:
     """An iteration that embodied ``side`` of ``axis``: exploit for the favoured thesis, negate for the antithesis."""
     move: MoveType = "exploit" if side == "thesis" else "negate"
     active = [axis, *(one for one in AXES[:2] if one != axis)]
     mine = plan(iteration, name=name, edits=[edit(axis, side)], base=base, move=move, active=active, minute=minute)
-    ended = result(mine, delta, failure=failure, better=better, sources=[axis])
+    ended = result(mine, delta, failure=failure, better=better, sources=[axis], asks=asks)
     return mine, ended, [tension(one, iteration) for one in active]
 
 

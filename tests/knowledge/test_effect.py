@@ -47,7 +47,15 @@ def test_baseline_failure_and_plan_have_no_effect() -> None:
 
 @pytest.mark.parametrize(
     ("change", "expected"),
-    [(-0.006, None), (-0.003, None), (-0.011, None), (-0.001, "magnitude"), (-0.02, "magnitude"), (0.004, "direction")],
+    [
+        (-0.006, None),
+        (-0.003, "magnitude"),
+        (-0.002, None),
+        (-0.001, "magnitude"),
+        (-0.02, "magnitude"),
+        (0.001, "magnitude"),
+        (0.004, "direction"),
+    ],
 )
 def test_contradiction_of_a_prediction(change: float, expected: str | None) -> None:
     assert contradiction(MINE, measure(result(MINE, change), None)) == expected
@@ -67,7 +75,7 @@ def test_a_failure_contradicts_and_an_interruption_does_not() -> None:
 
 
 def test_evidence_follows_its_formula() -> None:
-    effect = Effect("completed", 2.0, -0.01, -0.01, certainty=0.5)
+    effect = Effect("completed", 2.0, change=-0.01, delta=-0.01, certainty=0.5)
     assert evidence_strength(effect, 0) == 0.5
     assert evidence_strength(effect, 2) == pytest.approx(1 - 0.5 * 0.64)
     assert evidence_strength(Effect("failed"), 9) == 0.0

@@ -78,6 +78,27 @@ def test_only_what_changed_is_written(tmp_path: Path) -> None:
     assert second.evidence_strength == pytest.approx(1 - 0.1 * 0.8)
 
 
+def test_the_best_of_other_conditions_is_kept_apart() -> None:
+    short = [baseline("b"), turn(2, CAPACITY, "thesis", -0.5, name="b")]
+    graph = rebuild([(session("a"), [baseline("a")]), (session("b", profile="smoke"), short)])
+    best = json.loads(contents(graph)["incumbents.json"])["best_per_conditions"]
+    assert {name: one["experiment_id"] for name, one in best.items()} == {
+        "cpu, 60 s, f1": "a:001",
+        "smoke, 60 s, f1": "b:002",
+    }
+
+
+def test_what_is_remembered_from_the_last_writing_is_what_a_rebuild_writes() -> None:
+    logs, graph = random_session(5, 25), rebuild([(session(), [])])
+    for count, one in enumerate(logs, 1):
+        graph.add(one[0], None, one[2])
+        contents(graph)
+        graph.add(*one)
+        assert contents(graph) == contents(rebuild([(session(), logs[:count])]))
+    graph.add_session(session().model_copy(update={"branch": "elsewhere"}))
+    assert '"branch": "elsewhere"' in contents(graph)["experiments.jsonl"]
+
+
 def test_a_damaged_base_is_written_again(tmp_path: Path) -> None:
     graph = rebuild([(session(), random_session(2, 6))])
     write(tmp_path, graph)
