@@ -69,7 +69,9 @@ def test_the_frame_has_the_tables_columns(night: Builder) -> None:
 
 
 def test_knobs_say_what_a_candidate_changed(night: Builder) -> None:
-    changed = [(row["iteration"], row["knob"], row["value"]) for row in read.session(night.root).knobs() if row["changed"]]
+    changed = [
+        (row["iteration"], row["knob"], row["value"]) for row in read.session(night.root).knobs() if row["changed"]
+    ]
     assert changed == [(2, "DEPTH", "PROFILE.depth + 1"), (3, "DEPTH", "PROFILE.depth - 1"), (4, "MATRIX_LR", "9.0")]
 
 
