@@ -64,7 +64,7 @@ def run(scratch: Path, given: argparse.Namespace) -> Path:
     settings = [word for name in flags for word in (f"--{name}", getattr(given, name))]
     command = [sys.executable, "-m", "dialectic", "run", "--root", str(scratch), "--session", given.name, "--no-adopt"]
     subprocess.run([*command, *settings, "--corpus", "stdlib"], check=True)
-    return scratch / LOGS / given.name
+    return scratch / LOGS / str(given.name)
 
 
 def place(source: Path, example: Path) -> Path:

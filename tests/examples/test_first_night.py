@@ -24,7 +24,9 @@ ACTING = {"run", "adopt", "prepare", "execute", "reflect", "init", "doctor"}
 def readers() -> dict[str, TyperCommand]:
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
-    return {name: command for name, command in group.commands.items() if name not in ACTING}
+    commands = {name: command for name, command in group.commands.items() if isinstance(command, TyperCommand)}
+    assert commands.keys() == group.commands.keys()
+    return {name: command for name, command in commands.items() if name not in ACTING}
 
 
 def command_line(command: TyperCommand, root: Path) -> list[str]:

@@ -96,19 +96,20 @@ def track(root: Path, cache: Path, name: str, **more: str) -> str:
     return ended.stdout
 
 
-def need(package: str) -> None:
-    if find_spec(package) is None:
-        pytest.skip(f"{package} is not installed")
+def needs(package: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(find_spec(package) is None, reason=f"{package} is not installed")
 
 
 @pytest.mark.parametrize(
     ("name", "reader", "ends"),
-    [("mlflow", MLFLOW, ["FINISHED", "FINISHED", "FAILED"]), ("tensorboard", TENSORBOARD, [None, None, None])],
+    [
+        pytest.param("mlflow", MLFLOW, ["FINISHED", "FINISHED", "FAILED"], marks=needs("mlflow")),
+        pytest.param("tensorboard", TENSORBOARD, [None, None, None], marks=needs("tensorboard")),
+    ],
 )
 def test_a_session_is_read_back(
     folder: Path, smoke_cache: Path, name: str, reader: str, ends: list[str | None]
 ) -> None:
-    need(name)
     told = track(folder, smoke_cache, name)
     assert f"tracked by {name}: " in told
     read = run(folder, smoke_cache, "-c", "import json\n" + reader)
@@ -127,8 +128,8 @@ def test_a_session_is_read_back(
     assert third["tags"]["failure"].startswith("nan: ")
 
 
+@needs("wandb")
 def test_wandb_writes_offline_runs(folder: Path, smoke_cache: Path) -> None:
-    need("wandb")
     told = track(folder, smoke_cache, "wandb")
     assert "wandb sync" in told
     recorded = [path.read_bytes() for path in (folder / "tracking" / "wandb").glob("offline-run-*/run-*.wandb")]
@@ -139,8 +140,8 @@ def test_wandb_writes_offline_runs(folder: Path, smoke_cache: Path) -> None:
     assert sum(b"night:003" in content for content in recorded) == 1
 
 
+@needs("mlflow")
 def test_a_server_that_is_not_there_ends_no_session(folder: Path, smoke_cache: Path) -> None:
-    need("mlflow")
     flags = "--profile smoke --executor scripted --script script.json --iterations 1 --session night --no-adopt"
     nowhere = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
     ended = run(folder, smoke_cache, "-m", "dialectic", "run", *flags.split(), "--track", "mlflow", **nowhere)
