@@ -12,7 +12,9 @@ import pytest
 
 from dialectic import read
 from dialectic.errors import UsageError
+from dialectic.session import LOGS
 from tests.cli.build import Builder, build
+from tests.knowledge import test_version_one as version_one
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,7 @@ def test_the_frame_has_the_tables_columns(night: Builder) -> None:
     assert list(frame.index) == [1, 2, 3, 4]
     assert list(frame.columns) == list(read.COLUMNS[1:])
     assert frame.loc[[2, 3], "val_bpb"].tolist() == [1.98, 2.01]
+    assert {name for name, kind in frame.dtypes.items() if kind == "float64"} == {*read.COLUMNS[1:]} - read.WORDS
 
 
 def test_knobs_say_what_a_candidate_changed(night: Builder) -> None:
@@ -103,6 +106,23 @@ def test_the_curve_passes_over_what_is_no_step(tmp_path: Path) -> None:
     (one,) = read.session(tmp_path).iterations
     assert one.curve() == [{"step": 3, "train_loss_ema": 4.5}]
     assert one.result is None
+
+
+def test_a_session_of_the_reference_system_is_read_alike(tmp_path: Path) -> None:
+    folder = tmp_path / LOGS / "old"
+    for number, move, score in ((1, None, "0.9962"), (2, "exploit", "1.0105"), (3, None, None)):
+        place = folder / "iterations" / f"{number:03d}"
+        (place / "tensions" / "room").mkdir(parents=True)
+        version_one.iteration(place, number, move, score, "room" if move else None)
+        (place / "meta.json").rename(place / "tensions" / "room" / "meta.json")
+    version_one.put(folder / "session.json", {"session_id": "old", "created_at": "x", "updated_at": "x"})
+    old = read.session(tmp_path)
+    assert [row["val_bpb"] for row in old.table()] == [0.9962, 1.0105, None]
+    assert old.table()[1]["delta"] is None, "no verdict judged it"
+    (tested,) = old.evidence()
+    assert (tested["tension"], tested["side"], tested["delta_sd"]) == (version_one.KIND, "thesis", None)
+    assert tested["delta"] == pytest.approx(0.0143)
+    assert old.iterations[0].curve() == []
 
 
 def test_a_damaged_iteration_is_left_out_and_named(tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def load(name: str, folder: Path) -> Backend:
         if missing.partition(".")[0] == "dialectic":
             raise
         raise UsageError(
-            f"tracker {name!r} needs the package {missing}; install it: pip install 'dialectic[{name}]'"
+            f"tracker {name!r} needs the package {missing}; install it: pip install 'dialectic[{name}]', or in a clone "
+            f"uv sync --extra {name}"
         ) from error
     return backend
 

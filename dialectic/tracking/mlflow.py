@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from shlex import quote
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read on import; nothing leaves the machine unasked
 
@@ -28,7 +29,8 @@ class MLflow:
         uri = os.environ.get("MLFLOW_TRACKING_URI")
         self.folder = folder.resolve()
         self.uri = uri or f"sqlite:///{self.folder / 'mlflow.db'}"
-        self.where = uri or f"{folder / 'mlflow.db'} (look at it: mlflow ui --backend-store-uri {self.uri})"
+        look = f"mlflow ui --backend-store-uri {quote(self.uri)}"
+        self.where = uri or f"{folder / 'mlflow.db'} (look at it with the full package mlflow: {look})"
         self.artifacts = None if uri else (self.folder / "mlflow-artifacts").as_uri()
         self.client: MlflowClient | None = None
         self.run_id = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 from torch.utils.tensorboard import SummaryWriter
 
@@ -16,7 +17,7 @@ class TensorBoard:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "tensorboard"
-        self.where = f"{self.folder} (look at it: tensorboard --logdir {self.folder})"
+        self.where = f"{self.folder} (look at it: tensorboard --logdir {quote(str(self.folder))})"
         self.writer: SummaryWriter | None = None
         self.params: dict[str, str] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from shlex import quote
 
 os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # read on import; nothing leaves the machine unasked
 
@@ -20,7 +21,8 @@ class WandB:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.mode = os.environ.get("WANDB_MODE", "offline")
-        upload = f"upload: wandb sync {folder / 'wandb' / 'offline-run-*'}; WANDB_MODE=online does it at once"
+        runs = f"{quote(str(folder / 'wandb'))}/offline-run-*"
+        upload = f"upload: wandb sync {runs}; with WANDB_MODE=online at once"
         self.where = f"{folder / 'wandb'} ({upload})" if self.mode == "offline" else f"WANDB_MODE={self.mode}"
         self.run: wandb.Run | None = None
 
