@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 from shlex import quote
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read on import; nothing leaves the machine unasked
+# Read on import. Nothing leaves the machine unasked, and the terminal belongs to the session.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
 import sqlalchemy  # noqa: F401  (mlflow-skinny goes without it, and then fails in the middle of a session)
 from mlflow.entities import Metric, Param, RunTag
