@@ -70,7 +70,7 @@ def run(root: Path, cache: Path, *arguments: str, **more: str) -> subprocess.Com
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
