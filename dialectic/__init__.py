@@ -17,8 +17,10 @@ scorer      a handed-over model in, bits per byte out
 verdict     keep or discard, proven or provisional
 knowledge   the tension graph
 report      what a session came to: tables, pictures, a page
+tracking    a session told to MLflow, W&B or TensorBoard as well
 loop        the only place where the rooms meet
 cli         commands: parse, call one function, print
+read        the public reading functions, over session and knowledge: ``from dialectic import read``
 """
 
 __version__ = "0.1.0"

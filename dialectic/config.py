@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     """The file that the scripted agent and executor read."""
     executor: str = "local"
     seed: int = Field(default=1, ge=0)
+    track: str | None = None
+    """A tracking tool that is told about the session as well: mlflow, tensorboard or wandb."""
     adopt: bool = True
     """Whether a proven-enough incumbent may replace the top-level train.py at the very end."""
 

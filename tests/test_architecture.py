@@ -16,11 +16,12 @@ ALLOWED: dict[str, set[str]] = {
     "state": {"errors"},
     "config": {"errors", "state"},
     "executors": FOUNDATION | {"sandbox"},
+    "read": FOUNDATION | {"session", "knowledge"},
 }
 """What a room may import besides itself; a room that is not named here may import the foundation."""
 EVERYTHING = {"loop", "cli", "__main__"}
 """The loop is where the rooms meet; the command line parses, calls one function of a room and prints."""
-NEVER = {"cli", "__main__"}
+NEVER = {"cli", "read", "__main__"}
 FILE_LINES, MEDIAN_LINES, FUNCTION_LINES = 350, 120, 60
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRY = re.compile(r"^(?P<indent> *)(?P<name>[\w.-]+/?)(?: {2,}(?P<comment>\S.*))?$")
-FOLDERS_ONLY = ("tests/", "benchmarks/results/")
+FOLDERS_ONLY = ("tests/", "benchmarks/results/", "examples/first-night/")
 """Of these the tree names folders, not files."""
 
 

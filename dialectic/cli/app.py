@@ -60,6 +60,9 @@ def run(
     script: Annotated[Path | None, typer.Option(help="What the scripted agent and executor read.")] = None,
     executor: Annotated[str | None, typer.Option(help="Where runs happen.", show_default="local")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the session.", show_default="1")] = None,
+    track: Annotated[
+        str | None, typer.Option(help="Tell mlflow, tensorboard or wandb as well.", show_default="none")
+    ] = None,
     adopt: Annotated[
         bool | None,
         typer.Option(
@@ -81,6 +84,7 @@ def run(
         "script": script,
         "executor": executor,
         "seed": seed,
+        "track": track,
         "adopt": adopt,
     }
     run_command(_folder(root), flags, as_json)

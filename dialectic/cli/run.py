@@ -65,8 +65,11 @@ def run(root: Path, flags: dict[str, SettingValue], as_json: bool) -> None:
     def session(observer: Observer) -> None:
         # The loop brings every room and its libraries with it; the user may stop it while they load.
         from dialectic.loop import run_session
+        from dialectic.session import LOGS
+        from dialectic.tracking import observed
 
-        run_session(root, settings, observer)
+        with observed(settings.track, root, root / LOGS, observer) as told:
+            run_session(root, settings, told)
 
     def afterwards(session_id: str) -> str:
         from dialectic.cli.report import report_at_end
