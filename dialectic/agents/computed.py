@@ -236,7 +236,7 @@ def _thought(context: ReflectContext, change: Change) -> str:
         )
     both = f"{sides['thesis']} and {sides['antithesis']}"
     if change.gain:
-        return f"{both} turn out to be no either-or: joined through {_what(plan)} they gained what neither gave up."
+        return f"{both} turn out to be no either-or: joined through {_what(plan)} they gained {-change.value:.4f} bpb."
     if change.loss:
         return f"{both} hinder each other when joined through {_what(plan)}: one has to give way, or the seam to move."
     return f"{both} can be joined through {_what(plan)} without harm that shows, and so far without a gain that shows."

@@ -73,7 +73,7 @@ def report(root: Path, session_id: str | None, out: Path | None, as_json: bool) 
 
 
 def report_at_end(root: Path, session_id: str) -> str:
-    """Write the report of a session that has just ended; the line that says where it lies, or why there is none.
+    """Write the report of a session that has just ended; the line that says where it lies, or why it is not there.
 
     What goes wrong here is told and nothing more: the session is complete without its report.
     """

@@ -79,6 +79,11 @@ class Experiment:
         return self.result is not None and self.result.verdict.decision == "keep" and self.effect.val_bpb is not None
 
     @property
+    def gained(self) -> bool:
+        """Whether it was kept for an effect that leans clearly enough to be built on; noise keeps half of its draws."""
+        return self.kept and self.effect.sign < 0
+
+    @property
     def turn(self) -> bool:
         """Whether it counts as a move that was made: it has an end that says something."""
         return not self.baseline and (self.effect.val_bpb is not None or self.effect.failed)

@@ -11,7 +11,7 @@ from dialectic.state.base import MoveType, Side, iteration_label
 from dialectic.state.briefing import PoleEvidence, TensionEvidence
 
 PLATEAU = 3
-"""Moves in a row without a keep after which another axis is taken up."""
+"""Moves in a row without a gain after which another axis is taken up."""
 
 SYNTHESIS_EVERY = 3
 """In any so many moves there is one synthesis, once a pole was measured."""
@@ -85,9 +85,9 @@ def contested(evidence: TensionEvidence) -> bool:
     return all(evidence.pole(side).best_delta is not None for side in SIDES)
 
 
-def unkept(turns: Sequence[Experiment]) -> int:
-    """How many of the latest moves were not kept."""
-    return next((count for count, turn in enumerate(reversed(turns)) if turn.kept), len(turns))
+def without_gain(turns: Sequence[Experiment]) -> int:
+    """How many of the latest moves brought no gain."""
+    return next((count for count, turn in enumerate(reversed(turns)) if turn.gained), len(turns))
 
 
 class Choice:
@@ -106,18 +106,18 @@ class Choice:
             )
         self.rank = {name: position for position, name in enumerate(dict.fromkeys(prefer))}
         self.last = {one.primary_axis: one.iteration for one in turns}
-        self.drought = unkept(turns)
+        self.drought = without_gain(turns)
         recent = turns[-PLATEAU:] if self.drought >= PLATEAU else []
         self.stale = {one.primary_axis for one in recent}
         self.axes = sorted(known.values(), key=self._order)
 
     def exhausted(self, axis: str) -> bool:
-        """Whether ``axis`` has reached a plateau: its own last moves, or the session's, brought no keep."""
-        return axis in self.stale or self.without_keep(axis) >= PLATEAU
+        """Whether ``axis`` has reached a plateau: its own last moves, or the session's, brought no gain."""
+        return axis in self.stale or self.drought_of(axis) >= PLATEAU
 
-    def without_keep(self, axis: str) -> int:
-        """How many of the latest moves on ``axis`` were not kept."""
-        return unkept([one for one in self.turns if one.primary_axis == axis])
+    def drought_of(self, axis: str) -> int:
+        """How many of the latest moves on ``axis`` brought no gain."""
+        return without_gain([one for one in self.turns if one.primary_axis == axis])
 
     def _order(self, one: TensionEvidence) -> tuple[float, float, float, float, float, str]:
         """Axes on a plateau come last, the longest left alone first; else preferred ones, gains, the least tested."""
@@ -148,7 +148,7 @@ def suggest(
     """The next move.
 
     In this order: a synthesis when the last two moves were none and a pole was measured; another axis after a plateau;
-    after a keep, exploit its axis further; on the present axis, negate when one pole was never measured; otherwise the
+    after a gain, exploit its axis further; on the present axis, negate when one pole was never measured; otherwise the
     best axis, where a neglected pole comes first.
 
     ``turns`` are the session's moves so far, newest last. ``asked`` is the move that the last reflection asked for: it
@@ -180,11 +180,11 @@ def _plateau(choice: Choice) -> Suggestion | None:
         return None
     step = _begin(choice.axes[0])
     if step.axis == last:
-        why = f"{last} brought no keep in {choice.without_keep(last)} moves, but no other axis is known."
+        why = f"{last} brought no gain in {choice.drought_of(last)} moves, but no other axis is known."
     elif choice.drought >= PLATEAU:
-        why = f"None of the last {choice.drought} moves was kept, so the axis changes."
+        why = f"None of the last {choice.drought} moves brought a gain beyond the noise, so the axis changes."
     else:
-        why = f"{last} brought no keep in its last {choice.without_keep(last)} moves, so the axis changes."
+        why = f"{last} brought no gain in its last {choice.drought_of(last)} moves, so the axis changes."
     return replace(step, reason=f"{why} {step.reason}", firm=True)
 
 
@@ -192,8 +192,8 @@ def _onwards(choice: Choice) -> Suggestion:
     last = choice.turns[-1] if choice.turns else None
     current = choice.get(last.primary_axis) if last else None
     if last and current:
-        if last.kept:
-            why = f"Iteration {iteration_label(last.iteration)} was kept, so {current.kind} is pushed further."
+        if last.gained:
+            why = f"Iteration {iteration_label(last.iteration)} gained, so {current.kind} is pushed further."
             return Suggestion("exploit", current.kind, why)
         if len(untested(current)) == 1:
             return _begin(current)

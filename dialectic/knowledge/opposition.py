@@ -196,7 +196,9 @@ def _came_to(rival: Experiment, view: Viewpoint) -> str:
 def _expectation(view: Viewpoint, opponent: Opponent | None) -> str:
     """Half of the opponent's gain: the anchor's own is in its estimate, and two gains on one axis rarely add up."""
     if opponent is None or not opponent.opposed_axes:
-        return "No pole was measured against the anchor yet, so no gain of a third form can be foretold from numbers."
+        return (
+            "No measured pole stands against the anchor yet, so no gain of a third form can be foretold from numbers."
+        )
     rival, axis = opponent.experiment, opponent.opposed_axes[0]
     pole, name = f"the {rival.polarity[axis]} of {axis}", called(rival.id, view.session_id)
     anchor = called(view.anchor_id, view.session_id) if view.anchor_id else "the incumbent"

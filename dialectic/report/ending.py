@@ -187,12 +187,12 @@ def _row(turn: Turn) -> tuple[str, ...]:
         "" if base else markdown(turn.axis),
         markdown(turn.change, CHANGE),
         bpb(turn.val_bpb),
-        signed_or_dash(turn),
+        _bare_effect(turn),
         decision(turn.result) if turn.result else "not finished",
         turn.result.outcome if turn.result else "",
     )
 
 
-def signed_or_dash(turn: Turn) -> str:
+def _bare_effect(turn: Turn) -> str:
     """The effect without its standard deviation: a long table has no room for it."""
     return effect(turn).split(" ", 1)[0]

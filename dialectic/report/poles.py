@@ -62,12 +62,6 @@ class Axis:
         said = set(self.label.lower().replace("against", "vs").replace("-", " ").split())
         return self.kind if said <= set(self.kind.lower().split("-")) else f"{self.kind}: {self.label}"
 
-    @property
-    def leader(self) -> Row | None:
-        """The row with the better mean; None unless two were measured."""
-        measured = [row for row in self.rows if row.mean is not None]
-        return min(measured, key=lambda row: row.mean or 0.0) if len(measured) > 1 else None
-
 
 def axes_of(material: Material) -> list[Axis]:
     """Every tension on which something was tested, the most recently active first."""

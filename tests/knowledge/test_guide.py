@@ -101,7 +101,10 @@ def test_a_plateau_changes_the_axis() -> None:
     ]
     advice = told(history)
     assert move(advice) == ("exploit", STABILITY)
-    assert "None of the last 3 moves was kept, so the axis changes." in advice.knowledge_selection_reason
+    assert (
+        "None of the last 3 moves brought a gain beyond the noise, so the axis changes."
+        in advice.knowledge_selection_reason
+    )
 
 
 def test_on_a_plateau_everywhere_the_axis_left_alone_longest_returns() -> None:
@@ -224,6 +227,15 @@ def test_a_session_without_a_keep_leaves_its_axes() -> None:
     ]
     assert told(history).suggested_axis == STABILITY
     assert told(history[:4], prefer=[LOCALITY]).suggested_axis == LOCALITY
+
+
+def test_a_keep_within_the_noise_is_no_gain_to_push_further() -> None:
+    tiny = [baseline(), turn(2, CAPACITY, "thesis", -SIGMA / 8)]
+    assert tiny[1][1] is not None
+    assert tiny[1][1].verdict.decision == "keep"
+    assert move(told(tiny, incumbent=2)) == ("negate", CAPACITY)
+    clear = [baseline(), turn(2, CAPACITY, "thesis", -SIGMA)]
+    assert move(told(clear, incumbent=2)) == ("exploit", CAPACITY)
 
 
 def test_a_pole_that_lags_behind_is_neglected() -> None:
