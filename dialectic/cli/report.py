@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dialectic.cli.graph import brief
+from dialectic.cli.graph import brief, fold
 from dialectic.cli.output import complain, print_json, show, text
-from dialectic.cli.reading import entries, session_belief
-from dialectic.knowledge import rebuild
+from dialectic.cli.reading import session_belief
 from dialectic.knowledge.records import experiment_knowledge
 from dialectic.report import Material, Standing, Written, headline, tally, write_report
 from dialectic.session import Session, open_session
@@ -20,17 +19,16 @@ FOLDER = "report"
 
 def gather(root: Path, session: Session) -> Material:
     """Everything a report of ``session`` is made of, with the numbers that the other readers print."""
-    record = session.record()
-    found = entries(session)
+    read = fold(root, session)
+    record, found = read.record, read.found
     iterations = [entry.iteration for entry in found if entry.iteration is not None]
-    graph = rebuild([(record, iterations)])
     results = [result for _, result, _ in iterations if result is not None]
     belief = session_belief(record, results)
     return Material(
         record=record,
         iterations=iterations,
-        knowledge={one.id: experiment_knowledge(graph, one) for one in graph.history.experiments},
-        briefing=brief(root, session, graph, found),
+        knowledge={one.id: experiment_knowledge(read.graph, one) for one in read.graph.history.experiments},
+        briefing=brief(root, read),
         standing=_standing(belief) if belief else None,
         in_use=_in_use(root, session, belief) if belief else False,
         unreadable=[f"iteration {entry.number}: {entry.trouble}" for entry in found if entry.trouble],
