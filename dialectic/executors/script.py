@@ -45,9 +45,9 @@ class Entry(Value):
     """The same on the hold-out; ``val_bpb`` when left out."""
     noise: float = Field(default=0.0, ge=0)
     """SD of a deviation added to both, drawn from a hash of the job id."""
-    failure: Literal["none", "crash", "out-of-memory", "timeout", "nan", "export", "score", "interrupted", "lost"] = (
-        "none"
-    )
+    failure: Literal[
+        "none", "crash", "out-of-memory", "disk", "timeout", "hang", "nan", "export", "score", "interrupted", "lost"
+    ] = "none"
     """``score`` fails the scoring, ``lost`` loses the run with its supervisor, the others fail the run."""
     message: str = ""
     exit_code: int | None = None
@@ -69,6 +69,8 @@ class Entry(Value):
     bytes: int = 24_576
     fault: Literal["", "machine", "score-machine"] = ""
     """The machine fails when the run, or its scoring, is submitted."""
+    faults: int = Field(default=0, ge=0)
+    """How often it fails before it works again; 0 means always."""
 
     @field_validator("events")
     @classmethod
