@@ -8,6 +8,7 @@ facts      the machine, the data and the profile, as prepare.py and the system t
 propose    one prepare phase: the briefing, the proposal, its refusals and its fallback
 plan       the plan, recorded with everything it names
 measure    one run and its scoring, as jobs
+jobs       waiting for a job, whoever started it
 reflect    one reflect phase and the result
 closing    how a session ends, and the adoption into the top-level train.py
 """
