@@ -9,6 +9,7 @@ propose    one prepare phase: the briefing, the proposal, its refusals and its f
 plan       the plan, recorded with everything it names
 measure    one run and its scoring, as jobs
 jobs       waiting for a job, whoever started it
+chances    second chances: an out-of-memory start and a crash before training
 reflect    one reflect phase and the result
 closing    how a session ends, and the adoption into the top-level train.py
 """

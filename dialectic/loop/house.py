@@ -104,7 +104,8 @@ class House:
         tensions = self.session.read(plan.iteration)[2]
         self.history.append((plan, result, tensions))
         self.belief = belief
-        self.known.setdefault(plan.fingerprint, self.experiment_id(plan.iteration))
+        for fingerprint in plan.fingerprints:
+            self.known.setdefault(fingerprint, self.experiment_id(plan.iteration))
         folder = self.session.iteration(plan.iteration)
         if result.verdict.decision == "keep":
             if plan.iteration > 1:

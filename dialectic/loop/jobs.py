@@ -11,6 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from tenacity.wait import wait_base
+
 from dialectic.errors import ExecutorError, Interrupted, RecordError
 from dialectic.executors.folder import JOB_NAME
 from dialectic.loop.house import House
@@ -19,21 +22,51 @@ from dialectic.state.run import Job, JobHandle, LiveEvent, RunRecord
 
 POLL_SECONDS = (0.02, 0.1)
 """Between two looks at a job: first often, so that a short one costs nothing, then seldom."""
+MACHINE_TRIES = 5
+MACHINE_WAIT: wait_base = wait_exponential(exp_base=4, max=60)
+"""Between two tries of a machine that fails: 1, 4, 16 and 60 s."""
 
 
 def await_job(house: House, job: Job, watch: Callable[[LiveEvent], None] | None = None) -> RunRecord:
     """Submit ``job`` and wait for its end; one that was lost with its supervisor is started once more.
 
+    A machine that fails is tried again for a while: only one that stays away ends the session. A job that is lost again
+    is its candidate's failure, unless that happened to the candidate before it, too.
+
     Raises:
-        ExecutorError: it was lost again: the machine cannot hold it, and that is not the candidate's fault.
+        ExecutorError: the machine cannot be used, or cannot hold any run.
         Interrupted: the user stopped the session; the job was stopped first.
     """
-    for _ in range(2):
-        record = _await_once(house, job, watch)
-        if record.failure.kind != "lost":
-            return record
+    record = _patiently(house, job, watch)
+    if record.failure.kind == "lost":
         house.observer.note(f"{job.job_id} was lost with its supervisor; it is started once more")
-    raise ExecutorError(f"{job.job_id} was lost twice ({record.failure.message}); see whether memory runs out")
+        record = _patiently(house, job, watch)
+    if record.failure.kind == "lost" and _holds_nothing(house):
+        raise ExecutorError(f"{job.job_id} was lost twice ({record.failure.message}); see whether memory runs out")
+    return record
+
+
+def _holds_nothing(house: House) -> bool:
+    """Whether the candidate before was lost as well; the baseline has none before it, and runs as it was found."""
+    results = [result for _, result, _ in house.history if result is not None]
+    return not results or results[-1].failure.kind == "lost"
+
+
+def _patiently(house: House, job: Job, watch: Callable[[LiveEvent], None] | None) -> RunRecord:
+    """Wait for a job through failures of the machine; submitting it again starts nothing that runs or has ended."""
+
+    def tell(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        house.observer.note(f"{error}; tried again in {state.upcoming_sleep:.0f} s")
+
+    patient = Retrying(
+        retry=retry_if_exception_type(ExecutorError),
+        stop=stop_after_attempt(MACHINE_TRIES),
+        wait=MACHINE_WAIT,
+        before_sleep=tell,
+        reraise=True,
+    )
+    return patient(_await_once, house, job, watch)
 
 
 def _await_once(house: House, job: Job, watch: Callable[[LiveEvent], None] | None) -> RunRecord:

@@ -67,7 +67,7 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
         incumbent_text=train_py.decode("utf-8"),
         program=program.decode("utf-8"),
         steering=steering,
-        known={one.plan.fingerprint: one.id for one in graph.history.experiments if one.plan.fingerprint},
+        known={fingerprint: one.id for one in graph.history.experiments for fingerprint in one.plan.fingerprints},
     )
 
 

@@ -16,6 +16,7 @@ from dialectic.state.base import FilledBy
 from dialectic.state.briefing import Briefing
 from dialectic.state.contracts import Agent, PrepareContext
 from dialectic.state.files import make_folder, storage_error
+from dialectic.state.plan import Plan
 from dialectic.state.program import Steering
 from dialectic.state.proposal import Proposal, Refusal
 from dialectic.state.run import Failure
@@ -48,6 +49,10 @@ def brief(house: House, iteration: int) -> Briefing:
         {*house.steering.freeze, *house.steering.ranges} - {*workspace.read_knobs(house.incumbent_text)}
     ):
         house.observer.note(f"program.md steers {name}, but train.py has no such knob; it steers nothing")
+    return _briefing(house, iteration)
+
+
+def _briefing(house: House, iteration: int) -> Briefing:
     incumbent = house.belief.incumbent if house.belief.mean is not None else None
     return knowledge.briefing(
         house.graph, house.session.id, iteration, incumbent, house.belief.noise, prefer=house.steering.prefer
@@ -82,6 +87,23 @@ def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
     failure = Failure(kind="rejected", message=reason)
     proposal = catalogue.baseline(context)
     return Prepared(proposal, "computed", house.incumbent_text, f"rejected: {reason}", bounds, failure)
+
+
+def mend(house: House, plan: Plan, traceback: str) -> tuple[Briefing, Prepared] | None:
+    """The proposal of whoever proposed ``plan``, told how its candidate crashed; None when there is no other.
+
+    Nobody fills in: what is not mended has crashed.
+    """
+    author = plan.filled_by.get("prediction", "computed")
+    agent = house.agent if author == "agent" else house.fallback
+    briefing, bounds = _briefing(house, plan.iteration), _bounds(house)
+    context = replace(_context(house, plan.iteration, briefing, bounds), crash=traceback, crashed=plan)
+    proposal, refused = _ask(house, agent, context)
+    if proposal is None:
+        return None
+    train_py = workspace.apply(house.incumbent_text, proposal.edits)
+    summary = f"{agent.name} proposed it after a crash" + (f" and {len(refused)} refusals" if refused else "")
+    return briefing, Prepared(proposal, author, train_py, summary, bounds)
 
 
 def _ask(house: House, agent: Agent, context: PrepareContext) -> tuple[Proposal | None, list[Refusal]]:

@@ -99,6 +99,7 @@ def write_result(
         score=measurement.score,
         verdict=verdict,
         prediction_score=_fared(plan, verdict),
+        second_chance=plan.second_chance,
         cost=Cost(train_seconds=measurement.train_seconds, wall_seconds=measurement.wall_seconds),
         filled_by=dict.fromkeys(REFLECTED, author) | {"keep_discard_status": "computed", "verdict": "computed"},
     )

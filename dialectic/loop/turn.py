@@ -8,9 +8,9 @@ from pathlib import Path
 from dialectic import verdict
 from dialectic.config import Settings
 from dialectic.errors import DialecticError, Interrupted, SessionError
+from dialectic.loop.chances import run_candidate
 from dialectic.loop.closing import close
 from dialectic.loop.house import House
-from dialectic.loop.measure import measure
 from dialectic.loop.opening import open_house
 from dialectic.loop.plan import write_plan
 from dialectic.loop.propose import brief, propose
@@ -42,7 +42,7 @@ def turn(house: House, iteration: int) -> Result:
     briefing = brief(house, iteration)
     prepared = propose(house, iteration, briefing)
     plan = write_plan(house, iteration, briefing, prepared)
-    measurement = measure(house, plan, prepared.rejected)
+    plan, measurement = run_candidate(house, plan, prepared.rejected)
     house.enter(iteration, "verdict")
     judged, belief = verdict.judge(house.belief, house.experiment_id(iteration), measurement.runs)
     reflection = reflect(house, plan, measurement, judged)

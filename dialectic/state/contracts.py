@@ -43,6 +43,8 @@ class PrepareContext:
     """Why this agent's earlier proposals of this iteration were refused, oldest first."""
     crash: str = ""
     """The traceback of this iteration's first text, when it crashed before training and may be mended once."""
+    crashed: Plan | None = None
+    """The plan of that first text, with its edits."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tenacity import wait_none
 
 from dialectic.config import SettingValue, load
-from dialectic.loop import run_session
+from dialectic.loop import jobs, run_session
 from dialectic.session import Session, open_session
 from dialectic.state.observer import Announcement, Ending, Phase
 from dialectic.state.plan import Plan
@@ -52,6 +53,12 @@ class Remembering:
 
     def closed(self, ending: Ending) -> None:
         self.ending = ending
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that fails is tried again at once."""
+    monkeypatch.setattr(jobs, "MACHINE_WAIT", wait_none())
 
 
 @pytest.fixture
