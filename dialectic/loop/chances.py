@@ -24,12 +24,11 @@ from dialectic.errors import EditError
 from dialectic.loop.house import House
 from dialectic.loop.measure import Measurement, measure
 from dialectic.loop.plan import commit_candidate, write_plan
-from dialectic.loop.propose import mend
+from dialectic.loop.propose import propose_again
 from dialectic.session import IterationFolder
 from dialectic.state.files import make_folder, sync_folder, write_bytes, write_record, write_text
 from dialectic.state.plan import Plan, SecondChance
 from dialectic.state.proposal import KnobEdit
-from dialectic.state.run import Failure
 from dialectic.state.text import tail
 
 START_SHARE = 0.1
@@ -39,12 +38,12 @@ FIRST_ATTEMPT = Path("attempts") / "1"
 COPIED = ("plan.json", "actual", "tensions", "transcendent", "agent/prepare")
 
 
-def run_candidate(house: House, plan: Plan, rejected: Failure) -> tuple[Plan, Measurement]:
+def run_candidate(house: House, plan: Plan) -> tuple[Plan, Measurement]:
     """Run and score a candidate, with a second chance where it deserves one; the plan is the one that counts."""
     if plan.second_chance.kind != "none":
         _retell(house, plan)
         return plan, _run_second(house, plan)
-    first = measure(house, plan, rejected)
+    first = measure(house, plan)
     second = _second_plan(house, plan, first)
     if second is None:
         return plan, first
@@ -58,7 +57,7 @@ def _run_second(house: House, plan: Plan) -> Measurement:
     house.known.setdefault(plan.second_chance.fingerprint, house.experiment_id(plan.iteration))
     settle(folder, plan)
     house.session.append_event("second_chance", plan.iteration, reason=plan.second_chance.kind)
-    return measure(house, plan, Failure())
+    return measure(house, plan)
 
 
 def _retell(house: House, plan: Plan) -> None:
@@ -119,7 +118,7 @@ def _smaller(house: House, plan: Plan, chance: SecondChance) -> Plan | None:
     write_text(folder.train_py, train_py)
     write_text(folder.patch, workspace.diff(house.incumbent_text, train_py))
     write_record(folder.plan, second)
-    house.observer.planned(second)
+    house.plan_ahead(second)
     return second
 
 
@@ -142,7 +141,7 @@ def _mended(house: House, plan: Plan, chance: SecondChance) -> Plan | None:
     house.observer.note(f"{name} crashed before training began; it goes back to its author once: {chance.message}")
     archive(folder)
     house.live("prepare")
-    mended = mend(house, plan, tail(folder.run(1) / "run.log", TRACEBACK_CHARACTERS))
+    mended = propose_again(house, plan, tail(folder.run(1) / "run.log", TRACEBACK_CHARACTERS))
     if mended is None:
         restore(folder)
         house.observer.note(f"{name} was not mended; it has crashed")

@@ -99,10 +99,10 @@ def run_seed(session_seed: int, iteration: int, k: int) -> int:
     return int.from_bytes(digest[:4], "big") % 2**31
 
 
-def measure(house: House, plan: Plan, rejected: Failure) -> Measurement:
-    """Run and score a candidate; the baseline of a longer session twice."""
-    result = Measurement(failure=rejected)
-    if rejected.kind != "none":
+def measure(house: House, plan: Plan) -> Measurement:
+    """Run and score a candidate; the baseline of a longer session twice, a rejected one not at all."""
+    result = Measurement(failure=plan.refusal)
+    if plan.rejected:
         return result
     repeats = baseline_runs(house.settings.iterations or 0) if plan.iteration == 1 else 1
     for k in range(1, repeats + 1):

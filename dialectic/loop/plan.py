@@ -75,6 +75,7 @@ def write_plan(
         base_experiment_id=house.experiment_id(house.incumbent_iteration) if iteration > 1 else "",
         fingerprint=prepared.bounds.fingerprint(prepared.train_py),
         second_chance=chance,
+        rejected=prepared.rejected.message,
         filled_by=dict.fromkeys(PROPOSED, prepared.author) | dict.fromkeys(BRIEFED, "computed"),
     )
     _write_staged(house, plan, proposal)
@@ -89,7 +90,7 @@ def write_plan(
     )
     if chance.kind == "none":
         house.leave(iteration, "prepare", move_type=plan.move_type, author=prepared.author)
-    house.observer.planned(plan)
+    house.plan_ahead(plan)
     return plan
 
 
@@ -130,7 +131,11 @@ def commit_candidate(house: House, iteration: int, train_py: str, message: str, 
     """The commit of a candidate on the session's branch; None without git. ``message`` begins with the move."""
     if house.record.branch is None:
         return None
-    subject = house.experiment_id(iteration) + (AGAIN if chance.kind != "none" else "")
+    subject = house.experiment_id(iteration)
+    if chance.kind != "none":
+        subject += AGAIN
+        # A runner that was killed before it had written the plan may have left one.
+        workspace.take_back(house.root, house.record.branch, subject)
     parent = first_parent(house, iteration)
     return workspace.commit(house.root, house.record.branch, train_py, f"{subject} {message}", parent)
 

@@ -89,7 +89,7 @@ def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
     return Prepared(proposal, "computed", house.incumbent_text, f"rejected: {reason}", bounds, failure)
 
 
-def mend(house: House, plan: Plan, traceback: str) -> tuple[Briefing, Prepared] | None:
+def propose_again(house: House, plan: Plan, traceback: str) -> tuple[Briefing, Prepared] | None:
     """The proposal of whoever proposed ``plan``, told how its candidate crashed; None when there is no other.
 
     Nobody fills in: what is not mended has crashed.

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from dialectic.state.base import FilledBy, JsonObject, MoveType, Record, Side, Text, Value, without_nulls
 from dialectic.state.proposal import Edit, Prediction, Source, Transcendent
-from dialectic.state.run import NO_EXIT_CODE
+from dialectic.state.run import NO_EXIT_CODE, Failure
 
 NOT_RECORDED = "not recorded"
 """Stands in an upgraded file where an older writer left text out."""
@@ -76,9 +76,16 @@ class Plan(Record):
     """The incumbent that the edits applied to; empty for the baseline."""
     fingerprint: str = ""
     """SHA-256 of the candidate's normalised syntax tree with profile, budget and data."""
+    rejected: str = ""
+    """Why nothing was run: every proposal was refused. Empty in every other plan (and in older files)."""
     second_chance: SecondChance = SecondChance()
     """Of kind ``none`` in a first plan (and in older files)."""
     filled_by: dict[str, FilledBy] = {}
+
+    @property
+    def refusal(self) -> Failure:
+        """``rejected`` as the failure that it is; of kind ``none`` where there is something to run."""
+        return Failure(kind="rejected", message=self.rejected) if self.rejected else Failure()
 
     @property
     def fingerprints(self) -> list[str]:
