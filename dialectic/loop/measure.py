@@ -31,7 +31,7 @@ CPU_CLOCK_STRETCH = 4.0
 CPU_CLOCK_SLACK = 1.25
 """CPU time a core that a run may use, in budgets, beside its start and its export."""
 GRACE_SECONDS = 10.0
-HANG_SECONDS = {"cpu": 60.0, "mps": 180.0, "cuda": 300.0}
+HANG_SECONDS = {"cpu": 120.0, "mps": 180.0, "cuda": 300.0}
 """How long a run may give no sign of life; live events come every second, so only a start can be silent for long."""
 MEMORY_SHARE = 0.9
 """Of the machine's memory: what a run may hold before it is stopped, so that the machine does not stand still first."""

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from dialectic.agents.scripted import ScriptedAgent
 from dialectic.errors import CorruptRecord, ExecutorError, Interrupted, SessionError, StorageError
 from dialectic.loop import adopt
 from dialectic.loop.measure import longest, overspent, run_seed, wall_limit
@@ -55,6 +56,24 @@ def test_a_machine_that_fails_for_a_while_is_tried_again(run_script: RunScript, 
     session, observer = run_script({"iterations": {"2": {"fault": fault, "faults": 3}}}, iterations=1)
     assert [result.status for _, result, _ in session.history() if result is not None] == ["completed", "completed"]
     assert sum("cannot be reached" in note and "tried again in" in note for note in observer.notes) == 3
+
+
+@pytest.mark.parametrize("phase", ["prepare", "reflect"])
+def test_a_mistake_in_an_agent_does_not_end_the_night(
+    run_script: RunScript, phase: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(self: ScriptedAgent, context: object) -> float:
+        return 1 / 0
+
+    monkeypatch.setattr(ScriptedAgent, phase, mistaken)
+    answers = {"prepare": [{"knobs": {"MATRIX_LR": "0.05"}}]}
+    session, observer = run_script({"default": {"val_bpb": 2.0}}, answers, iterations=1)
+    plan, result, _ = session.read(2)
+    assert result is not None
+    assert result.status == "completed"
+    filled = plan.filled_by if phase == "prepare" else result.filled_by
+    assert filled["prediction" if phase == "prepare" else "outcome"] == "computed"
+    assert any("ZeroDivisionError: division by zero (a mistake in test_faults.py, line" in n for n in observer.notes)
 
 
 def test_a_run_that_hands_nothing_over_is_a_failed_export(run_script: RunScript, root: Path) -> None:
