@@ -16,8 +16,8 @@
     }
 
 A key of ``iterations`` is the middle part of a job id, ``<session-id>:<NNN>:<k>``, with or without leading zeros. A
-list holds one entry a run; runs beyond its end repeat the last. Fields that an entry leaves out come from
-``default``, and from :class:`Entry` where that has none either.
+list holds one entry a run, the second attempt's too where an iteration gets a second chance; runs beyond its end repeat
+the last. Fields that an entry leaves out come from ``default``, and from :class:`Entry` where that has none either.
 """
 
 from __future__ import annotations

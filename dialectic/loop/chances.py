@@ -88,7 +88,7 @@ def _second_plan(house: House, plan: Plan, first: Measurement) -> Plan | None:
 
 
 def _smaller(house: House, plan: Plan, chance: SecondChance) -> Plan | None:
-    """The same candidate with half the device batch; what it predicts, and why, stays."""
+    """The same candidate with half the device batch; what it predicts, and why, and what was proposed stays."""
     folder, name = house.session.iteration(plan.iteration), house.experiment_id(plan.iteration)
     text = first_text(folder)
     try:
@@ -107,7 +107,6 @@ def _smaller(house: House, plan: Plan, chance: SecondChance) -> Plan | None:
         update={
             "candidate_commit": house.commits[plan.iteration],
             "execution_id": f"{name}:{chance.runs + 1}",
-            "edits": [*plan.edits, edit],
             "knobs": workspace.read_knobs(train_py),
             "fingerprint": workspace.fingerprint(
                 train_py, house.profile.name, house.profile.time_budget, house.data.fingerprint

@@ -28,7 +28,7 @@ class SecondChance(Value):
     fingerprint: str = ""
     """The first candidate's, so that nobody proposes it again."""
     edits: list[Edit] = []
-    """What was added to the first candidate; empty where the agent proposed anew."""
+    """What is applied after the plan's own edits, to fit the machine; empty where the agent proposed anew."""
 
 
 class Plan(Record):
