@@ -20,27 +20,27 @@ def test_a_run_that_does_nothing_is_a_hang(make_job: MakeJob) -> None:
     record = run(make_job(code, hang_seconds=1.5, grace_seconds=1.0))
     assert (record.status, record.failure.kind) == ("timed_out", "hang")
     assert "without output, without a change of its files and with hardly any CPU time" in record.failure.message
-    assert 1.5 <= record.wall_seconds < 6
+    assert 1.5 <= record.wall_seconds < 12
 
 
 def test_a_hang_in_a_child_is_one_too_and_both_are_stopped(make_job: MakeJob) -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
     record = run(make_job(code, hang_seconds=1.5, grace_seconds=1.0))
     assert record.failure.kind == "hang"
-    assert record.wall_seconds < 8
+    assert record.wall_seconds < 12
 
 
 @pytest.mark.parametrize(
     "code",
     [
         "import subprocess, sys; subprocess.run([sys.executable, '-c', " + repr(SPIN.format(1.5)) + "])",
-        "import time\nfor _ in range(9): print('still here', flush=True); time.sleep(0.25)",
-        "import time\nfor number in range(9): open('events', 'a').write('x'); time.sleep(0.25)",
+        "import time\nfor _ in range(10): print('still here', flush=True); time.sleep(0.25)",
+        "import time\nfor number in range(10): open('events', 'a').write('x'); time.sleep(0.25)",
     ],
     ids=["computes", "talks", "writes"],
 )
 def test_a_sign_of_life_is_no_hang(make_job: MakeJob, code: str) -> None:
-    record = run(make_job(code, hang_seconds=1.0))
+    record = run(make_job(code, hang_seconds=1.5))
     assert record.status == "completed"
     assert record.wall_seconds >= 1.5
 
