@@ -1,9 +1,9 @@
 """A research folder with everything masked that two equal sessions may differ in (formats, last paragraph).
 
 Times, process ids, boot ids, host names, commits, wall and CPU seconds, and absolute paths; further what is measured of
-the machine and not of the candidate: memory, and speed. Of the live events of a training run the number of steps told
-depends on the clock (at most one a second), so each kind of event counts once, with its last line. What a run printed
-while it trained tells the same speed; of ``run.log`` the summary is compared.
+the machine and not of the candidate: memory, and speed. Which steps a run tells of, in its events and in its log,
+depends on the clock too: of those events the names of their fields are compared, of ``run.log`` the summary. Of a model
+file the tensors count; the archive around them is written with names of the process.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,15 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(?:Z|\+00:00)")
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 SECONDS = re.compile(r"^((?:training|total)_seconds|mfu_percent): .*$", re.MULTILINE)
 FOLDERS = ("experiment_logs", "knowledge_base", "research_state")
-IGNORED = {".lock"}
-"""The lock's file stays when its holder has gone; it holds nothing."""
+IGNORED = {".lock", "__pycache__"}
+"""The lock's file holds nothing, and Python's cache holds the time of what it was made from."""
 
 
 def masked(root: Path, *places: Path) -> dict[str, str]:
     """Path below ``root`` → masked content, of every file that sessions write; ``places`` are further machine paths."""
     paths = [root / "train.py", *(path for folder in FOLDERS for path in (root / folder).rglob("*"))]
     names = [str(place) for place in (root, *places)]
-    files = [path for path in paths if path.is_file() and path.name not in IGNORED]
+    files = [path for path in paths if path.is_file() and not IGNORED & {path.name, path.parent.name}]
     found = {path.relative_to(root).as_posix(): _masked_file(path, names) for path in files}
     return found | _masked_branches(root)
 
@@ -54,6 +55,10 @@ def differences(one: dict[str, str], other: dict[str, str]) -> list[str]:
 
 
 def _masked_file(path: Path, names: list[str]) -> str:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            tensors = [entry for entry in archive.infolist() if "/data/weights/weight" in entry.filename]
+            return "\n".join(sorted(f"{entry.CRC:08x} {entry.file_size}" for entry in tensors))
     content = path.read_bytes()
     try:
         text = content.decode("utf-8")
@@ -64,7 +69,8 @@ def _masked_file(path: Path, names: list[str]) -> str:
     elif path.suffix in (".ndjson", ".jsonl"):
         events = [_masked_value(json.loads(line)) for line in text.splitlines()]
         if path.name == "live-events.ndjson":
-            events = list({event["type"]: event for event in events}.values())
+            events = [event if event["type"] != "train_step" else sorted(event) for event in events]
+            events = [event for number, event in enumerate(events) if event not in events[:number]]
         text = "\n".join(json.dumps(event, sort_keys=True) for event in events)
     elif path.name == "run.log":
         text = SECONDS.sub(r"\1", text[text.find("---\n") :] if "---\n" in text else text)
