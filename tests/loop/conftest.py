@@ -11,7 +11,7 @@ import pytest
 from tenacity import wait_none
 
 from dialectic.config import SettingValue, load
-from dialectic.loop import jobs, run_session
+from dialectic.loop import jobs, resume_session, run_session
 from dialectic.session import Session, open_session
 from dialectic.state.observer import Announcement, Ending, Phase
 from dialectic.state.plan import Plan
@@ -76,6 +76,7 @@ def root(tmp_path: Path, smoke_cache: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return folder
 
 
+ResumeScript = Callable[..., Remembering]
 RunScript = Callable[..., tuple[Session, Remembering]]
 
 
@@ -95,3 +96,16 @@ def run_script(root: Path) -> RunScript:
         return open_session(root, settings.session), observer
 
     return run
+
+
+@pytest.fixture
+def resume_script(root: Path) -> ResumeScript:
+    """Resumes a session by its id: ``resume_script("night", iterations=4)``; the flags are those that were given."""
+
+    def resume(session: str, **flags: SettingValue) -> Remembering:
+        observer = Remembering()
+        given = flags | {"session": session}
+        resume_session(root, load(root, given), list(given), observer)
+        return observer
+
+    return resume
