@@ -35,10 +35,15 @@ SCRIPT: dict[str, Any] = {
     "agent": {"iterations": {"5": [{"fault": "invalid"}, {"knobs": {"MATRIX_LR": "0.05"}}]}},
     "executor": {
         "default": {"val_bpb": 2.0, "noise": 0.01, "wait": 0.1},
-        "iterations": {"3": {"failure": "nan"}, "4": {"val_bpb": 1.9}, "6": {"val_bpb": 1.7}},
+        "iterations": {
+            "2": [{"failure": "out-of-memory", "training_started": False}, {"val_bpb": 1.95}],
+            "3": {"failure": "nan"},
+            "4": [{"failure": "crash", "training_started": False}, {"val_bpb": 1.9}],
+            "6": {"val_bpb": 1.7},
+        },
     },
 }
-"""A session in which something of every kind happens: keeps, a discard, a failure, a refusal."""
+"""A session in which something of every kind happens: keeps, a discard, a failure, a refusal, both second chances."""
 
 
 @dataclass

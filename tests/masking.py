@@ -22,7 +22,7 @@ MASKED = {
     *("parent_commit", "candidate_commit", "current_kept_commit", "commit"),
     *("wall_seconds", "cpu_seconds", "train_seconds", "training_seconds", "total_seconds", "seconds"),
     *("training_seconds_elapsed", "remaining_seconds", "step_dt_ms", "tokens_per_second", "mfu_percent_instant"),
-    *("max_rss_mb", "mfu_percent", "cuda", "output_bytes", "seq"),
+    *("max_rss_mb", "mfu_percent", "cuda", "output_bytes", "seq", "oom_kills", "memory_scarce", "free_bytes"),
 }
 """Fields whose values are masked wherever they stand; that they are there still counts."""
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(?:Z|\+00:00)")
