@@ -29,7 +29,9 @@ QUOTED = 140
 ASSUMED: dict[FailureKind, str] = {
     "crash": "that the changed train.py runs at all",
     "out-of-memory": "that the candidate fits into the memory of this machine",
+    "disk": "that the candidate writes no more than its model and its events",
     "timeout": "that the candidate ends within its wall limit",
+    "hang": "that the candidate never waits for something that does not come",
     "nan": "that training stays stable under this change",
     "export": "that the model can be exported as a graph",
     "score": "that the handed-over model is one that can be scored",

@@ -13,7 +13,8 @@ One JSON file serves ``--agent scripted`` and ``--executor scripted``; this one 
     }
 
 ``prepare`` answers iterations 2, 3, … in turn (the baseline asks nobody); ``iterations`` answers by number and goes
-first. A list there answers the attempts of one iteration in turn, its last entry all further ones. What the script
+first. A list there answers the attempts of one iteration in turn, after a refusal or after a crash before training,
+its last entry all further ones. What the script
 leaves out, ``default`` answers: ``builtin``, or ``error`` for an agent that knows no more.
 
 An entry of prepare is any part of a proposal; what is missing is filled with plain words, and ``knobs`` stands for knob
@@ -108,7 +109,7 @@ class ScriptedAgent:
             raise AgentError(f"the script's reflection on iteration {context.plan.iteration}: {line(error)}") from error
 
     def _answer(self, context: PrepareContext) -> Answer | None:
-        iteration, attempt = context.iteration, len(context.refusals)
+        iteration, attempt = context.iteration, len(context.refusals) + bool(context.crash)
         found = self.script.iterations.get(iteration)
         if found is None:
             turn = iteration - FIRST

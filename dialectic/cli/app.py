@@ -44,14 +44,23 @@ def dialectic(
         typer.echo(context.get_help())
 
 
-@app.command(epilog="Example: dialectic run --iterations 3 --profile cpu --session first-night")
+@app.command(
+    epilog="Example: dialectic run --iterations 3 --session first-night, "
+    "then dialectic run --resume --session first-night"
+)
 def run(
     root: Root = Here,
     iterations: Annotated[
         int | None, typer.Option(help="Candidates after the baseline.", show_default="until stopped")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a session that was stopped; --iterations is then its total.")
+    ] = False,
+    max_hours: Annotated[
+        float | None, typer.Option(metavar="H", help="Start no iteration that might not end within H hours.")
+    ] = None,
     session: Annotated[
-        str | None, typer.Option(metavar="ID", help="Name of the new session; default the time.")
+        str | None, typer.Option(metavar="ID", help="Name of the new session; with --resume default the latest.")
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Rules for a class of hardware; default what is found.")] = None,
     budget: Annotated[float | None, typer.Option(help="Seconds of training instead of the profile's own.")] = None,
@@ -76,6 +85,7 @@ def run(
 
     flags = {
         "iterations": iterations,
+        "max_hours": max_hours,
         "session": session,
         "profile": profile,
         "budget": budget,
@@ -87,7 +97,7 @@ def run(
         "track": track,
         "adopt": adopt,
     }
-    run_command(_folder(root), flags, as_json)
+    run_command(_folder(root), flags, as_json, resume)
 
 
 @app.command(epilog="Example: dialectic log --session first-night")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dialectic.cli.interrupt import close_stdout, interruptible
@@ -10,7 +10,7 @@ from dialectic.cli.output import is_terminal
 from dialectic.cli.plain import JsonLines, PlainLines
 from dialectic.cli.screen import Screen
 from dialectic.config import SettingValue, load
-from dialectic.errors import Interrupted
+from dialectic.errors import DataError, ExecutorError, Interrupted, StorageError
 from dialectic.state.observer import Announcement, Ending, Observer, Phase
 from dialectic.state.plan import Plan
 from dialectic.state.result import Result
@@ -39,6 +39,9 @@ class Steady:
     def opened(self, record: SessionRecord, announcement: Announcement) -> None:
         self._pass(lambda: self.watcher.opened(record, announcement))
 
+    def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
+        self._pass(lambda: self.watcher.resumed(finished))
+
     def phase(self, iteration: int, phase: Phase, k: int) -> None:
         self._pass(lambda: self.watcher.phase(iteration, phase, k))
 
@@ -58,18 +61,21 @@ class Steady:
         self._pass(lambda: self.watcher.closed(ending))
 
 
-def run(root: Path, flags: dict[str, SettingValue], as_json: bool) -> None:
-    """Run a session and draw it; raises what the loop raises."""
+def run(root: Path, flags: dict[str, SettingValue], as_json: bool, resume: bool = False) -> None:
+    """Run a session, or go on with one, and draw it; raises what the loop raises."""
     settings = load(root, flags)
 
     def session(observer: Observer) -> None:
         # The loop brings every room and its libraries with it; the user may stop it while they load.
-        from dialectic.loop import run_session
+        from dialectic.loop import resume_session, run_session
         from dialectic.session import LOGS
         from dialectic.tracking import observed
 
         with observed(settings.track, root, root / LOGS, observer) as told:
-            run_session(root, settings, told)
+            if resume:
+                resume_session(root, settings, [name for name, value in flags.items() if value is not None], told)
+            else:
+                run_session(root, settings, told)
 
     def afterwards(session_id: str) -> str:
         from dialectic.cli.report import report_at_end
@@ -88,7 +94,8 @@ def watched(
     told, except among JSON lines, of which the session's end is the last.
 
     Raises:
-        Interrupted: the user stopped it; the text says what was saved.
+        Interrupted: the user stopped it; the text says what was saved, and how the session goes on.
+        ExecutorError, DataError, StorageError: the machine failed; the text says how the session goes on after that.
     """
     watcher: Watcher = JsonLines() if as_json else Screen() if is_terminal() else PlainLines()
     steady = Steady(watcher)
@@ -96,19 +103,31 @@ def watched(
         with interruptible(), watcher:
             session(steady)
     except (Interrupted, KeyboardInterrupt) as error:
-        raise Interrupted(saved(watcher.session_id, len(watcher.rows))) from error
+        raise Interrupted(saved(watcher)) from error
+    except (ExecutorError, DataError, StorageError) as error:
+        if not watcher.session_id:
+            raise
+        raise type(error)(f"{error}; {going_on(watcher)}") from error
     finally:
         told = afterwards(watcher.session_id) if watcher.rows else ""
         if told and not as_json:
             steady.note(told)
 
 
-def saved(session_id: str, finished: int) -> str:
-    """What an interrupted session leaves behind, in one line."""
+def saved(watcher: Watcher) -> str:
+    """What an interrupted session leaves behind, and how it goes on, in one line."""
+    session_id, finished = watcher.session_id, len(watcher.rows)
     if not session_id:
         return "interrupted before the session began; nothing was written"
-    where = f"session {session_id} (`dialectic log --session {session_id}`)"
+    where = f"session {session_id} (`dialectic log --session {session_id}`); {going_on(watcher)}"
     if finished == 0:
         return f"interrupted before the first iteration ended; what there is of it is saved in {where}"
     count = "1 finished iteration is" if finished == 1 else f"{finished} finished iterations are"
     return f"interrupted: {count} saved in {where}"
+
+
+def going_on(watcher: Watcher) -> str:
+    """The command that goes on with the session, up to the same total."""
+    total = watcher.announcement.iterations if watcher.announcement else 0
+    command = f"go on with: dialectic run --resume --session {watcher.session_id}"
+    return f"{command} --iterations {total}" if total else command

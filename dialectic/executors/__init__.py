@@ -4,6 +4,7 @@ local       a process on this machine, watched by a supervisor that outlives the
 supervisor  that supervisor: limits, measurements, the run from start to end (standard library only, to start at once)
 launch      starting processes, for the supervisor
 processes   the system's process table, for the supervisor
+vitals      whether a run still does anything, what it has written, whether memory ran out, for the supervisor
 output      a log file that stays below a size, for the supervisor
 finish      handing over the files and writing exit.json, for the supervisor
 folder      the folder of a run: preparing it, the process that a handle names

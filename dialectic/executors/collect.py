@@ -9,12 +9,12 @@ import json
 import math
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import ValidationError
 
 from dialectic.errors import ExecutorError, StorageError
-from dialectic.executors.diagnosis import diagnose, summary_numbers
+from dialectic.executors.diagnosis import NO_SPACE, diagnose, last_exception, summary_numbers
 from dialectic.executors.finish import EXIT_NAME, SUPERVISOR_LOG_NAME
 from dialectic.executors.folder import EVENTS_NAME, LOG_NAME, WORK_NAME, remove_private
 from dialectic.executors.handles import kill_strays
@@ -26,13 +26,18 @@ from dialectic.state.text import clean, read_from, tail
 LOG_TAIL_CHARACTERS = 100_000
 EVENT_CHUNK_BYTES = 4 * 2**20
 FIELD_CHARACTERS = 1_000
+FULL_BYTES = 64 * 2**20
+"""Less free space than this during a run that was refused some means that the disk was full, not a smaller one of
+the run's own, such as its shared memory."""
 
 
 class Exit(Record):
     """``exit.json``, as the supervisor writes it."""
 
+    nullable: ClassVar[frozenset[str]] = frozenset({"oom_kills", "free_bytes"})
+
     job_id: str
-    reason: Literal["ended", "timeout", "memory", "cancelled", "machine"]
+    reason: Literal["ended", "timeout", "hang", "memory", "disk", "cancelled", "machine"]
     """Why it ended: by itself, stopped by a limit or a person, or never properly started."""
     message: str = ""
     storage_error: str = ""
@@ -44,6 +49,12 @@ class Exit(Record):
     cpu_seconds: float
     max_rss_mb: float
     output_bytes: int = 0
+    oom_kills: int | None = None
+    """Processes that the kernel killed meanwhile for lack of memory; None where it does not tell."""
+    memory_scarce: bool = False
+    """Whether less than a tenth of the machine's memory was available at some time."""
+    free_bytes: int | None = None
+    """The least free space on the run's disk that was seen; None where nobody looked."""
 
 
 def has_ended(folder: Path) -> bool:
@@ -51,10 +62,22 @@ def has_ended(folder: Path) -> bool:
     return (folder / EXIT_NAME).is_file()
 
 
-def machine_failure(folder: Path) -> bool:
-    """Whether an ended run says nothing about its candidate and so may be started anew."""
+def says_nothing(folder: Path) -> bool:
+    """Whether an ended run, stopped or failed by the machine, tells nothing of its candidate and may start anew."""
     ended = read_record(folder / EXIT_NAME, Exit)
-    return ended.reason == "machine" or bool(ended.storage_error)
+    if ended.reason in ("machine", "cancelled"):
+        return True
+    return bool(_disk_trouble(ended, tail(folder / LOG_NAME, LOG_TAIL_CHARACTERS)))
+
+
+def _disk_trouble(ended: Exit, log: str) -> str:
+    """What the disk did to a run that kept its own limit; empty when it is not to blame."""
+    if ended.reason == "disk":
+        return ""
+    full = ended.free_bytes is not None and ended.free_bytes < FULL_BYTES
+    if not ended.storage_error and ended.exit_code and full and NO_SPACE in last_exception(log):
+        return f"{last_exception(log)[:200]} (the run failed because the disk is full)"
+    return ended.storage_error
 
 
 def run_record(handle: JobHandle) -> RunRecord:
@@ -67,14 +90,15 @@ def run_record(handle: JobHandle) -> RunRecord:
     """
     folder = Path(handle.folder)
     ended = read_record(folder / EXIT_NAME, Exit)
-    if ended.storage_error:
-        raise StorageError(f"{folder}: {ended.storage_error}; free some space and run again")
+    log = tail(folder / LOG_NAME, LOG_TAIL_CHARACTERS)
+    if trouble := _disk_trouble(ended, log):
+        raise StorageError(f"{folder}: {trouble}; free some space and run again")
     if ended.reason == "machine":
         raise ExecutorError(f"{handle.job_id} could not be started: {clean(ended.message, 300)}; mend that and resume")
-    log = tail(folder / LOG_NAME, LOG_TAIL_CHARACTERS)
-    failure = diagnose(ended.reason, ended.exit_code, ended.message, log)
+    starved = ended.oom_kills is None or ended.oom_kills > 0 or ended.memory_scarce
+    failure = diagnose(ended.reason, ended.exit_code, ended.message, log, starved)
     status: Literal["completed", "failed", "timed_out", "interrupted"] = "completed"
-    if failure.kind == "timeout":
+    if failure.kind in ("timeout", "hang"):
         status = "timed_out"
     elif failure.kind == "interrupted":
         status = "interrupted"

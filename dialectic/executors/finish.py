@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 EXIT_NAME = "exit.json"
 SUPERVISOR_LOG_NAME = "supervisor.log"
 RESERVE_NAME = ".exit.reserve"
+SMALL_BYTES = 20_000_000
+"""Of a run that filled the disk only outputs up to this size are kept."""
 
 
 def reserve(folder: str, size: int) -> None:
@@ -26,25 +28,43 @@ def reserve(folder: str, size: int) -> None:
 
 def finish(spec: dict[str, Any], record: dict[str, object]) -> int:
     """Move the output files, remove the private folder and write ``exit.json``; 1 when that could not be written."""
-    folder = str(spec["folder"])
+    folder, work = str(spec["folder"]), str(spec["work"])
+    greedy = record["reason"] == "disk"
     try:
-        move_outputs(str(spec["work"]), folder, spec["outputs"])
+        move_outputs(work, folder, spec["outputs"], SMALL_BYTES if greedy else None)
+        sync(folder, ["run.log", spec["answer"], *spec["outputs"]])
     except OSError as error:
         record["storage_error"] = record["storage_error"] or f"{error.filename}: {error.strerror}"
+    if greedy:
+        remove_tree(work)
     remove_tree(str(spec["private"]))
     remove_empty(os.path.join(folder, SUPERVISOR_LOG_NAME))  # noqa: PTH118
     return 0 if write_exit(folder, json.dumps(record, indent=2, sort_keys=True).encode() + b"\n") else 1
 
 
-def move_outputs(work: str, folder: str, names: list[str]) -> None:
-    """Move regular files from ``work`` to ``folder``; a link or a pipe that the run left there is no output."""
+def move_outputs(work: str, folder: str, names: list[str], largest: int | None = None) -> None:
+    """Move regular files, up to ``largest`` bytes, from ``work`` to ``folder``; a link or a pipe is no output."""
     for name in names:
         source = os.path.join(work, name)  # noqa: PTH118
         try:
-            if stat.S_ISREG(os.lstat(source).st_mode):
+            facts = os.lstat(source)
+            if stat.S_ISREG(facts.st_mode) and (largest is None or facts.st_size <= largest):
                 os.replace(source, os.path.join(folder, name))  # noqa: PTH105, PTH118
         except FileNotFoundError:
             continue
+
+
+def sync(folder: str, names: list[str]) -> None:
+    """Make the files that are there durable: when the power goes, ``exit.json`` must not outlive what it speaks of."""
+    for name in filter(None, names):
+        try:
+            descriptor = os.open(os.path.join(folder, name), os.O_RDONLY)  # noqa: PTH118
+        except OSError:
+            continue
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def remove_tree(path: str) -> None:

@@ -1,7 +1,7 @@
 """The system's process table, read without a library: the supervisor has to start within milliseconds.
 
-Linux tells it through ``/proc``; elsewhere ``ps`` does, without CPU time. Two promises of the kernel exist on Linux
-only: a process can ask to die with its parent, and to inherit the orphans among its descendants.
+Linux tells it through ``/proc``, elsewhere ``ps`` does. Two promises of the kernel exist on Linux only: a process can
+ask to die with its parent, and to inherit the orphans among its descendants.
 """
 
 from __future__ import annotations
@@ -71,14 +71,23 @@ def _from_proc() -> dict[int, Process]:
 def _from_ps() -> dict[int, Process]:
     import subprocess
 
-    answer = subprocess.run(["ps", "-axo", "pid=,ppid=,rss="], capture_output=True, text=True, check=False)
+    answer = subprocess.run(["ps", "-axo", "pid=,ppid=,rss=,time="], capture_output=True, text=True, check=False)
     found: dict[int, Process] = {}
     for line in answer.stdout.splitlines():
         fields = line.split()
-        if len(fields) == 3:
-            pid, parent, rss = (int(field) for field in fields)
-            found[pid] = Process(pid, parent, 0.0, rss * 1024, 0)
+        if len(fields) == 4:
+            pid, parent, rss = (int(field) for field in fields[:3])
+            found[pid] = Process(pid, parent, _seconds(fields[3]), rss * 1024, 0)
     return found
+
+
+def _seconds(text: str) -> float:
+    """What ``ps`` prints of a CPU time, ``[[days-]hours:]minutes:seconds``, with or without a fraction."""
+    days, _, rest = text.rpartition("-")
+    total = 24.0 * int(days or 0)
+    for place, part in enumerate(rest.split(":")):
+        total = total * (60 if place else 1) + float(part)
+    return total
 
 
 def descendants(root: int, processes: dict[int, Process]) -> list[Process]:

@@ -16,8 +16,8 @@
     }
 
 A key of ``iterations`` is the middle part of a job id, ``<session-id>:<NNN>:<k>``, with or without leading zeros. A
-list holds one entry a run; runs beyond its end repeat the last. Fields that an entry leaves out come from
-``default``, and from :class:`Entry` where that has none either.
+list holds one entry a run, the second attempt's too where an iteration gets a second chance; runs beyond its end repeat
+the last. Fields that an entry leaves out come from ``default``, and from :class:`Entry` where that has none either.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Entry(Value):
     """The same on the hold-out; ``val_bpb`` when left out."""
     noise: float = Field(default=0.0, ge=0)
     """SD of a deviation added to both, drawn from a hash of the job id."""
-    failure: Literal["none", "crash", "out-of-memory", "timeout", "nan", "export", "score", "interrupted", "lost"] = (
-        "none"
-    )
+    failure: Literal[
+        "none", "crash", "out-of-memory", "disk", "timeout", "hang", "nan", "export", "score", "interrupted", "lost"
+    ] = "none"
     """``score`` fails the scoring, ``lost`` loses the run with its supervisor, the others fail the run."""
     message: str = ""
     exit_code: int | None = None
@@ -69,6 +69,8 @@ class Entry(Value):
     bytes: int = 24_576
     fault: Literal["", "machine", "score-machine"] = ""
     """The machine fails when the run, or its scoring, is submitted."""
+    faults: int = Field(default=0, ge=0)
+    """How often it fails before it works again; 0 means always."""
 
     @field_validator("events")
     @classmethod

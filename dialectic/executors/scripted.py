@@ -52,6 +52,8 @@ class ScriptedExecutor:
         if script is None:
             raise UsageError("the scripted executor needs a script; add --script FILE")
         self.script = read_script(Path(script))
+        self.faults: dict[str, int] = {}
+        """How often the machine has failed so far, by job."""
 
     def submit(self, job: Job) -> JobHandle:
         """Stage the run that the script describes.
@@ -66,9 +68,10 @@ class ScriptedExecutor:
             handle = read_record(folder / JOB_NAME, JobHandle)
             if handle.job_id != job.job_id:
                 raise ExecutorError(f"{folder}: belongs to {handle.job_id}, not to {job.job_id}; move that folder away")
-            if self.poll(handle).state != "lost":
+            state = self.poll(handle).state
+            if state == "running" or (state == "ended" and not collect.says_nothing(folder)):
                 return handle
-        if entry.fault == ("score-machine" if job.job_id.endswith(SCORE_SUFFIX) else "machine"):
+        if self._fails(job.job_id, entry):
             raise ExecutorError(f"{job.job_id}: the scripted machine cannot be reached; mend the script and resume")
         try:
             self._stage(job, entry, fresh_work(job))
@@ -121,6 +124,13 @@ class ScriptedExecutor:
             if pending := self._pending(folder):
                 stopped = {"reason": "cancelled", "exit_code": 143, "ended_at": utc_now()}
                 self._finish(folder, pending, pending.ended.model_copy(update=stopped))
+
+    def _fails(self, job_id: str, entry: Entry) -> bool:
+        """Whether the machine fails this time."""
+        if entry.fault != ("score-machine" if job_id.endswith(SCORE_SUFFIX) else "machine"):
+            return False
+        self.faults[job_id] = self.faults.get(job_id, 0) + 1
+        return entry.faults == 0 or self.faults[job_id] <= entry.faults
 
     def _stage(self, job: Job, entry: Entry, work: Path) -> None:
         folder, scoring = Path(job.folder), job.job_id.endswith(SCORE_SUFFIX)

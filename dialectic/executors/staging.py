@@ -9,8 +9,8 @@ from dialectic.executors.diagnosis import GAVE_UP, TRACEBACK
 from dialectic.executors.script import SCORE_SUFFIX, Entry
 from dialectic.state.base import JsonObject, Metrics
 
-EXIT_CODES = {"none": 0, "timeout": 143, "interrupted": 143}
-REASONS = {"timeout": "timeout", "interrupted": "cancelled"}
+EXIT_CODES = {"none": 0, "timeout": 143, "hang": 143, "interrupted": 143, "disk": 137}
+REASONS = {"timeout": "timeout", "hang": "hang", "disk": "disk", "interrupted": "cancelled"}
 
 FRAME = f'{TRACEBACK}\n  File "train.py", line 1, in <module>\n'
 ENDINGS = {

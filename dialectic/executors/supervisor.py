@@ -22,6 +22,7 @@ from dialectic.executors.finish import finish, remove_tree, reserve
 from dialectic.executors.launch import Signals, dismiss_watchdog, kill, kill_group, start_run, start_watchdog
 from dialectic.executors.output import Stream
 from dialectic.executors.processes import PR_SET_CHILD_SUBREAPER, Process, descendants, memory_bytes, prctl, table
+from dialectic.executors.vitals import SCARCE_SHARE, Pulse, available_share, free_bytes, oom_kills, written
 
 EXIT_SCHEMA_VERSION = 2
 NO_EXIT_CODE = -1
@@ -52,8 +53,12 @@ class Supervision:
         self.streams: list[Stream] = []
         self.leader = 0
         self.kill_at = 0.0
+        self.oom_kills = oom_kills()
+        self.memory_scarce = False
+        self.free_bytes = free_bytes(spec["work"])
         self.started_at = self.ended_at = utc_now()
         self.began = self.finished = time.monotonic()
+        self.pulse = Pulse(self.began)
 
     def start(self) -> None:
         """Start the run; a command that cannot be executed is the machine's fault."""
@@ -106,29 +111,55 @@ class Supervision:
         """Stop the run when its time is over or a stop was asked for; kill it when it did not listen."""
         if not self.kill_at:
             if self.signals.stop:
-                self.reason = "cancelled"
+                self.stop("cancelled", "", self.spec["grace_seconds"])
             elif now >= self.began + self.spec["wall_seconds"]:
-                self.reason = "timeout"
-                self.message = f"stopped after its wall limit of {self.spec['wall_seconds']:g} s"
-            else:
-                return
-            self.kill_at = now + self.spec["grace_seconds"]
-            kill_group(self.leader, signal.SIGTERM)
+                message = f"stopped after its wall limit of {self.spec['wall_seconds']:g} s"
+                self.stop("timeout", message, self.spec["grace_seconds"])
         elif now >= self.kill_at:
             kill_group(self.leader, signal.SIGKILL)
             self.kill_at = now + 1.0
 
+    def stop(self, reason: str, message: str, grace_seconds: float) -> None:
+        """End the run for a reason: ask first where there is a grace period, kill at once where there is none."""
+        self.reason, self.message = reason, message
+        self.kill_at = time.monotonic() + grace_seconds
+        if grace_seconds:
+            kill_group(self.leader, signal.SIGTERM)
+
     def look(self) -> None:
-        """Look at the process tree: its memory, and the CPU time of processes that nobody may ever wait for."""
+        """Look at the process tree, of which nobody may ever wait for some, and at the run's files; hold the limits."""
         tree = self.tree()
         for process in tree:
             self.cpu_seen[process.pid, process.born] = process.cpu_seconds
             self.peak_rss_bytes = max(self.peak_rss_bytes, process.rss_bytes)
+        self.memory_scarce = self.memory_scarce or available_share() < SCARCE_SHARE
+        if self.kill_at:
+            return
         allowed = self.spec["memory_bytes"]
-        if allowed and self.reason == "ended" and (used := memory_bytes(tree)) > allowed:
-            self.reason = "memory"
-            self.message = f"used {used / 2**20:.0f} MB of {allowed / 2**20:.0f} MB allowed"
-            self.kill_at = time.monotonic()
+        if allowed and (used := memory_bytes(tree)) > allowed:
+            self.stop("memory", f"used {used / 2**20:.0f} MB of {allowed / 2**20:.0f} MB allowed", 0.0)
+        changed = self.look_at_files()
+        patience = self.spec["hang_seconds"]
+        output = sum(stream.log.total for stream in self.streams)
+        quiet = self.pulse.silence(time.monotonic(), self.cpu_seconds(), output, changed)
+        if patience and quiet >= patience and not self.kill_at:
+            message = (
+                f"stopped after {quiet:.0f} s without output, without a change of its files and with hardly any CPU"
+            )
+            self.stop("hang", f"{message} time", self.spec["grace_seconds"])
+
+    def look_at_files(self) -> tuple[int, float]:
+        """Look at what the run has written: bytes, and when it wrote last."""
+        found = written(self.spec["work"], self.spec["private"])
+        self.free_bytes = min(self.free_bytes, free_bytes(self.spec["work"]))
+        allowed = self.spec["disk_bytes"]
+        if allowed and found[0] > allowed:
+            self.stop("disk", f"wrote {found[0] / 2**20:.1f} MB of {allowed / 2**20:.1f} MB allowed", 0.0)
+        return found
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the whole process tree so far."""
+        return max(self.cpu_reaped, sum(self.cpu_seen.values()))
 
     def tree(self) -> list[Process]:
         """Every process that the run consists of."""
@@ -174,9 +205,12 @@ class Supervision:
             stream.drain()
             stream.log.close()
         dismiss_watchdog(self.watchdog_pipe)
+        if not self.kill_at:
+            self.look_at_files()  # a disk can fill between two looks
 
     def record(self) -> dict[str, object]:
         """What ``exit.json`` says."""
+        before, after = self.oom_kills, oom_kills()
         errors = [stream.log.error for stream in self.streams if stream.log.error]
         return {
             "schema_version": EXIT_SCHEMA_VERSION,
@@ -188,9 +222,12 @@ class Supervision:
             "started_at": self.started_at,
             "ended_at": self.ended_at,
             "wall_seconds": round(self.finished - self.began, 6),
-            "cpu_seconds": round(max(self.cpu_reaped, sum(self.cpu_seen.values())), 6),
+            "cpu_seconds": round(self.cpu_seconds(), 6),
             "max_rss_mb": round(self.peak_rss_bytes / 2**20, 3),
             "output_bytes": self.streams[0].log.total if self.streams else 0,
+            "oom_kills": None if before is None or after is None else after - before,
+            "memory_scarce": self.memory_scarce,
+            "free_bytes": self.free_bytes,
         }
 
 

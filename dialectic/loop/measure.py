@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dialectic.errors import ExecutorError, Interrupted
+from dialectic.errors import CorruptRecord
 from dialectic.loop.house import House
+from dialectic.loop.jobs import await_job
 from dialectic.scorer.job import read_answer, scoring_job
 from dialectic.session import remove_work
+from dialectic.session.folder import MODEL
 from dialectic.state.base import Metrics, Status, iteration_label
 from dialectic.state.files import make_folder
 from dialectic.state.plan import Plan
@@ -30,8 +31,13 @@ CPU_CLOCK_STRETCH = 4.0
 CPU_CLOCK_SLACK = 1.25
 """CPU time a core that a run may use, in budgets, beside its start and its export."""
 GRACE_SECONDS = 10.0
-POLL_SECONDS = (0.02, 0.1)
-"""Between two looks at a job: first often, so that a short one costs nothing, then seldom."""
+HANG_SECONDS = {"cpu": 120.0, "mps": 180.0, "cuda": 300.0}
+"""How long a run may give no sign of life; live events come every second, so only a start can be silent for long."""
+MEMORY_SHARE = 0.9
+"""Of the machine's memory: what a run may hold before it is stopped, so that the machine does not stand still first."""
+DISK_BYTES = 5 * 2**30
+"""What a run may write, a model of 200 MB included; never more than half of what is free, nor held to under 1 GiB."""
+LEAST_DISK_BYTES = 2**30
 
 
 @dataclass
@@ -45,8 +51,11 @@ class Measurement:
     score: Score | None = None
     """Of run 1."""
     runs: list[ScoredRun] = field(default_factory=list)
+    progress: float = 0.0
+    """Share of its budget that run 1 is known to have trained."""
     train_seconds: float = 0.0
     wall_seconds: float = 0.0
+    """Of all runs and their scoring, as their records say: a session that was stopped in between counts no pause."""
 
     @property
     def exit_code(self) -> int:
@@ -90,85 +99,132 @@ def run_seed(session_seed: int, iteration: int, k: int) -> int:
     return int.from_bytes(digest[:4], "big") % 2**31
 
 
-def measure(house: House, plan: Plan, rejected: Failure) -> Measurement:
-    """Run and score a candidate; the baseline of a longer session twice."""
-    result = Measurement(failure=rejected)
-    if rejected.kind != "none":
+def measure(house: House, plan: Plan) -> Measurement:
+    """Run and score a candidate; the baseline of a longer session twice, a rejected one not at all."""
+    result = Measurement(failure=plan.refusal)
+    if plan.rejected:
         return result
     repeats = baseline_runs(house.settings.iterations or 0) if plan.iteration == 1 else 1
     for k in range(1, repeats + 1):
         failure = _measure_once(house, plan, k, result)
         if failure.kind != "none":
-            house.observer.note(
-                f"run {k} of iteration {plan.iteration} has no score ({failure.kind}): {failure.message}"
-            )
+            run = f"run {plan.second_chance.runs + k} of iteration {plan.iteration}"
+            house.observer.note(f"{run} has no score ({failure.kind}): {failure.message}")
             break
     return result
 
 
 def _measure_once(house: House, plan: Plan, k: int, result: Measurement) -> Failure:
-    """One run with its scoring; the first one decides what the iteration came to, the others add their scores."""
-    started = time.monotonic()
-    house.enter(plan.iteration, "run", k)
+    """One run with its scoring; the first one decides what the iteration came to, the others add their scores.
+
+    ``k`` counts from 1 within the attempt; the run's number goes on from the first attempt's runs.
+    """
+    number = plan.second_chance.runs + k
+    house.enter(plan.iteration, "run", number)
     job = train_job(house, plan, k)
-    record = await_job(house, job, lambda event: house.observer.event(plan, event))
-    house.leave(plan.iteration, "run", k=k, status=record.status, exit_code=record.exit_code)
+
+    def watch(event: LiveEvent) -> None:
+        house.observer.event(plan, event)
+        if k == 1:
+            result.progress = max(result.progress, _progress(house.profile, event))
+
+    record = await_job(house, job, watch)
+    house.leave(plan.iteration, "run", k=number, status=record.status, exit_code=record.exit_code)
     status: Status = record.status
     failure, score = record.failure, None
     too_long = overspent(house.profile, record) if status == "completed" else None
     if too_long is not None:
         status, failure = "timed_out", too_long
     if status == "completed":
-        score, failure = _score(house, plan, job, k)
+        score, failure = _score(house, plan, job, number, result)
         # A model that fails the scorer's checks was refused; one that could not be scored at all has failed.
         status = {"none": "completed", "check": "rejected"}.get(failure.kind, "failed")  # type: ignore[assignment]
     if score is not None:
-        seed = run_seed(house.settings.seed, plan.iteration, k)
+        seed = run_seed(house.settings.seed, plan.iteration, number)
         result.runs.append(ScoredRun(of="candidate", seed=seed, val_bpb=score.val_bpb))
     if k == 1:
         result.record, result.failure, result.score, result.status = record, failure, score, status
     result.train_seconds += record.metrics.get("training_seconds", 0.0)
-    result.wall_seconds += time.monotonic() - started
+    result.wall_seconds += record.wall_seconds
     remove_work(Path(job.folder))
     return failure
 
 
-def _score(house: House, plan: Plan, job: Job, k: int) -> tuple[Score | None, Failure]:
-    house.enter(plan.iteration, "score", k)
+def _progress(profile: ProfileFacts, event: LiveEvent) -> float:
+    """Share of the budget that a live event tells of; 0 where it tells of none."""
+    if event.type != "train_step":
+        return 0.0
+    told = {"training_seconds_elapsed": profile.time_budget, "progress_pct": 100.0}
+    values = {name: event.fields.get(name) for name in told}
+    return max(value / told[name] if isinstance(value, int | float) else 0.0 for name, value in values.items())
+
+
+def _score(house: House, plan: Plan, job: Job, number: int, result: Measurement) -> tuple[Score | None, Failure]:
+    """The score of run ``number``, or why it has none: the candidate's fault, whatever its model does to the scorer."""
+    house.enter(plan.iteration, "score", number)
+    model = Path(job.folder) / MODEL
+    if not model.is_file():
+        return None, Failure(
+            kind="export", message="it ended well but handed no model over; train.py ends with prepare.hand_over(model)"
+        )
     scoring = scoring_job(
         job,
-        Path(job.folder) / "model.pt2",
+        model,
         house.session.prepare_py,
         Path(house.data.folder),
         house.profile.name,
         common_environment(house.profile),
-        Limits(wall_seconds=SCORE_SECONDS[house.profile.device]),
+        Limits(wall_seconds=SCORE_SECONDS[house.profile.device], memory_bytes=memory_limit(house)),
     )
-    answer = read_answer(scoring, await_job(house, scoring))
+    record = await_job(house, scoring)
+    result.wall_seconds += record.wall_seconds
+    if record.failure.kind == "lost":
+        return None, record.failure
+    try:
+        answer = read_answer(scoring, record)
+    except CorruptRecord as error:
+        return None, Failure(kind="score", message=str(error))
     return (None, answer) if isinstance(answer, Failure) else (answer, Failure())
+
+
+def memory_limit(house: House) -> int | None:
+    """Bytes of memory that a process of ours may hold; None where the machine's memory is not known."""
+    return int(MEMORY_SHARE * house.record.machine.memory * 2**20) if house.record.machine else None
+
+
+def disk_limit(folder: Path) -> int:
+    """Bytes that a run in ``folder`` may write."""
+    return min(DISK_BYTES, max(shutil.disk_usage(folder).free // 2, LEAST_DISK_BYTES))
 
 
 def train_job(house: House, plan: Plan, k: int) -> Job:
     """The training run as data: its files, its whole environment, its limits."""
     folder = house.session.iteration(plan.iteration)
     profile = house.profile
+    number = plan.second_chance.runs + k
+    place = make_folder(folder.run(k))
     return Job(
-        job_id=f"{house.session.id}:{iteration_label(plan.iteration)}:{k}",
-        folder=str(make_folder(folder.run(k))),
+        job_id=f"{house.session.id}:{iteration_label(plan.iteration)}:{number}",
+        folder=str(place),
         command=["{python}", "train.py"],
         inputs={"train.py": str(folder.train_py), "prepare.py": str(house.session.prepare_py)},
         links={name: str(Path(house.data.folder) / name) for name in ("tokenizer", "train")},
-        outputs=["model.pt2", "live-events.ndjson"],
+        outputs=[MODEL, "live-events.ndjson"],
         environment=common_environment(profile)
         | {
             "DIALECTIC_RUN_DIR": "{work}",
-            "DIALECTIC_RUN_SEED": str(run_seed(house.settings.seed, plan.iteration, k)),
+            "DIALECTIC_RUN_SEED": str(run_seed(house.settings.seed, plan.iteration, number)),
             "DIALECTIC_PROFILE": profile.name,
             "DIALECTIC_BUDGET": str(profile.time_budget),
             "DIALECTIC_CACHE": "{links}",
             "DIALECTIC_LIVE_EVENTS": "{work}/live-events.ndjson",
         },
-        limits=Limits(wall_seconds=wall_limit(profile)),
+        limits=Limits(
+            wall_seconds=wall_limit(profile),
+            hang_seconds=HANG_SECONDS[profile.device],
+            memory_bytes=memory_limit(house),
+            disk_bytes=disk_limit(place),
+        ),
         cores=max(1, int(profile.cores)),
     )
 
@@ -185,37 +241,3 @@ def common_environment(profile: ProfileFacts) -> dict[str, str]:
         "OMP_WAIT_POLICY": "PASSIVE",
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0") if profile.device == "cuda" else "",
     }
-
-
-def await_job(house: House, job: Job, watch: Callable[[LiveEvent], None] | None = None) -> RunRecord:
-    """Submit ``job`` and wait for its end; one that was lost with its supervisor is started once more.
-
-    Raises:
-        ExecutorError: it was lost again: the machine cannot hold it, and that is not the candidate's fault.
-        Interrupted: the user stopped the session; the job was stopped first.
-    """
-    for _ in range(2):
-        record = _await_once(house, job, watch)
-        if record.failure.kind != "lost":
-            return record
-        house.observer.note(f"{job.job_id} was lost with its supervisor; it is started once more")
-    raise ExecutorError(f"{job.job_id} was lost twice ({record.failure.message}); see whether memory runs out")
-
-
-def _await_once(house: House, job: Job, watch: Callable[[LiveEvent], None] | None) -> RunRecord:
-    handle = house.executor.submit(job)
-    offset, pause = 0, POLL_SECONDS[0]
-    try:
-        while True:
-            ended = house.executor.poll(handle).state != "running"
-            if watch:
-                events, offset = house.executor.events(handle, offset)
-                for event in events:
-                    watch(event)
-            if ended:
-                return house.executor.collect(handle)
-            time.sleep(pause)
-            pause = min(pause * 1.3, POLL_SECONDS[1])
-    except Interrupted:
-        house.executor.cancel(handle)
-        raise

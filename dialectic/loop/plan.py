@@ -12,7 +12,7 @@ from dialectic.session import relative
 from dialectic.state.base import utc_now
 from dialectic.state.briefing import Briefing
 from dialectic.state.files import to_json, write_record, write_text
-from dialectic.state.plan import Plan, TensionRecord, TranscendentRecord
+from dialectic.state.plan import Plan, SecondChance, TensionRecord, TranscendentRecord
 from dialectic.state.proposal import Proposal, StagedState
 
 PROPOSED = (
@@ -27,15 +27,24 @@ PROPOSED = (
     "active_tension_ids",
     "edits",
 )
+FIRST = SecondChance()
+AGAIN = " again"
+"""Tells an iteration's second commit from its first, which stays in the branch's history."""
 BRIEFED = ("knowledge_anchor_experiment_id", "knowledge_opposing_experiment_id", "knowledge_selection_reason")
 
 
-def write_plan(house: House, iteration: int, briefing: Briefing, prepared: Prepared) -> Plan:
-    """Record the plan with everything it names: candidate, diff, both poles of every tension, the synthesis."""
+def write_plan(
+    house: House, iteration: int, briefing: Briefing, prepared: Prepared, chance: SecondChance = FIRST
+) -> Plan:
+    """Record the plan with everything it names: candidate, diff, both poles of every tension, the synthesis.
+
+    ``chance`` says why it is the iteration's second plan; it takes the first one's place in one step, at its end.
+    """
     proposal, session = prepared.proposal, house.session
     folder = session.iteration(iteration)
-    parent = house.commits.get(house.incumbent_iteration) if iteration > 1 else house.record.git.commit or None
-    house.commits[iteration] = _commit(house, iteration, prepared, parent)
+    parent = first_parent(house, iteration)
+    message = f"{proposal.move_type}\n\n{proposal.prediction}\n"
+    house.commits[iteration] = commit_candidate(house, iteration, prepared.train_py, message, chance)
 
     def place(path: Path) -> str:
         return relative(path, session.folder)
@@ -49,7 +58,7 @@ def write_plan(house: House, iteration: int, briefing: Briefing, prepared: Prepa
         runner_mode=house.record.runner_mode,
         parent_commit=parent,
         candidate_commit=house.commits[iteration],
-        execution_id=f"{house.experiment_id(iteration)}:1",
+        execution_id=f"{house.experiment_id(iteration)}:{chance.runs + 1}",
         execution_dir=relative(folder.execution, house.root),
         **{name: getattr(proposal, name) for name in PROPOSED if name != "active_tension_ids"},
         **{name: getattr(briefing, name) for name in BRIEFED},
@@ -65,18 +74,23 @@ def write_plan(house: House, iteration: int, briefing: Briefing, prepared: Prepa
         knobs=workspace.read_knobs(prepared.train_py),
         base_experiment_id=house.experiment_id(house.incumbent_iteration) if iteration > 1 else "",
         fingerprint=prepared.bounds.fingerprint(prepared.train_py),
+        second_chance=chance,
+        rejected=prepared.rejected.message,
         filled_by=dict.fromkeys(PROPOSED, prepared.author) | dict.fromkeys(BRIEFED, "computed"),
     )
     _write_staged(house, plan, proposal)
     third = proposal.transcendent
     source = third.train_py_source
     synthesis = workspace.resolve(source, prepared.bounds.origins) if source is not None else None
+    if synthesis is None:
+        (folder.transcendent / "train.py").unlink(missing_ok=True)
     patch = workspace.diff(house.incumbent_text, prepared.train_py)
     session.write_plan(
         plan, prepared.train_py, patch, _tensions(house, plan, prepared), TranscendentRecord.of(third), synthesis
     )
-    house.leave(iteration, "prepare", move_type=plan.move_type, author=prepared.author)
-    house.observer.planned(plan)
+    if chance.kind == "none":
+        house.leave(iteration, "prepare", move_type=plan.move_type, author=prepared.author)
+    house.plan_ahead(plan)
     return plan
 
 
@@ -108,11 +122,22 @@ def _tensions(house: House, plan: Plan, prepared: Prepared) -> list[tuple[Tensio
     return records
 
 
-def _commit(house: House, iteration: int, prepared: Prepared, parent: str | None) -> str | None:
+def first_parent(house: House, iteration: int) -> str | None:
+    """The commit that a candidate is built on."""
+    return house.commits.get(house.incumbent_iteration) if iteration > 1 else house.record.git.commit or None
+
+
+def commit_candidate(house: House, iteration: int, train_py: str, message: str, chance: SecondChance) -> str | None:
+    """The commit of a candidate on the session's branch; None without git. ``message`` begins with the move."""
     if house.record.branch is None:
         return None
-    message = f"{house.experiment_id(iteration)} {prepared.proposal.move_type}\n\n{prepared.proposal.prediction}\n"
-    return workspace.commit(house.root, house.record.branch, prepared.train_py, message, parent)
+    subject = house.experiment_id(iteration)
+    if chance.kind != "none":
+        subject += AGAIN
+        # A runner that was killed before it had written the plan may have left one.
+        workspace.take_back(house.root, house.record.branch, subject)
+    parent = first_parent(house, iteration)
+    return workspace.commit(house.root, house.record.branch, train_py, f"{subject} {message}", parent)
 
 
 def _write_staged(house: House, plan: Plan, proposal: Proposal) -> None:

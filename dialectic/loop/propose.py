@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from dialectic import knowledge, workspace
 from dialectic.agents import catalogue
-from dialectic.errors import AgentError, WorkspaceError
+from dialectic.errors import AgentError, DialecticError, WorkspaceError
 from dialectic.loop.house import House
 from dialectic.state.base import FilledBy
 from dialectic.state.briefing import Briefing
 from dialectic.state.contracts import Agent, PrepareContext
 from dialectic.state.files import make_folder, storage_error
+from dialectic.state.plan import Plan
 from dialectic.state.program import Steering
 from dialectic.state.proposal import Proposal, Refusal
 from dialectic.state.run import Failure
+from dialectic.state.text import clean
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
 
 PHASE_SECONDS = 600.0
 """How long an agent may take for one phase."""
@@ -48,6 +55,10 @@ def brief(house: House, iteration: int) -> Briefing:
         {*house.steering.freeze, *house.steering.ranges} - {*workspace.read_knobs(house.incumbent_text)}
     ):
         house.observer.note(f"program.md steers {name}, but train.py has no such knob; it steers nothing")
+    return _briefing(house, iteration)
+
+
+def _briefing(house: House, iteration: int) -> Briefing:
     incumbent = house.belief.incumbent if house.belief.mean is not None else None
     return knowledge.briefing(
         house.graph, house.session.id, iteration, incumbent, house.belief.noise, prefer=house.steering.prefer
@@ -84,12 +95,29 @@ def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
     return Prepared(proposal, "computed", house.incumbent_text, f"rejected: {reason}", bounds, failure)
 
 
+def propose_again(house: House, plan: Plan, crash: str) -> tuple[Briefing, Prepared] | None:
+    """The proposal of whoever proposed ``plan``, told how its candidate crashed; None when there is no other.
+
+    Nobody fills in: what is not mended has crashed.
+    """
+    author = plan.filled_by.get("prediction", "computed")
+    agent = house.agent if author == "agent" else house.fallback
+    briefing, bounds = _briefing(house, plan.iteration), _bounds(house)
+    context = replace(_context(house, plan.iteration, briefing, bounds), crash=crash, crashed=plan)
+    proposal, refused = _ask(house, agent, context)
+    if proposal is None:
+        return None
+    train_py = workspace.apply(house.incumbent_text, proposal.edits)
+    summary = f"{agent.name} proposed it after a crash" + (f" and {len(refused)} refusals" if refused else "")
+    return briefing, Prepared(proposal, author, train_py, summary, bounds)
+
+
 def _ask(house: House, agent: Agent, context: PrepareContext) -> tuple[Proposal | None, list[Refusal]]:
     """One agent's proposal; each refusal goes back to it with the exact reason."""
     refusals: list[Refusal] = []
     while len(refusals) < MAX_REFUSALS:
         try:
-            proposal = agent.prepare(replace(context, refusals=tuple(refusals)))
+            proposal = hear(agent.prepare, replace(context, refusals=tuple(refusals)))
         except AgentError as error:
             house.observer.note(f"{agent.name} could not prepare: {error}")
             break
@@ -99,6 +127,23 @@ def _ask(house: House, agent: Agent, context: PrepareContext) -> tuple[Proposal 
         house.observer.note(f"{agent.name} was refused ({refusal.rule}): {refusal.reason}")
         refusals.append(refusal)
     return None, refusals
+
+
+def hear(phase: Callable[[Asked], Answered], context: Asked) -> Answered:
+    """What an agent answers in a phase.
+
+    Raises:
+        AgentError: it failed, be it by a mistake in its code: that is no reason to end a night.
+        DialecticError: the machine failed, or the disk is full.
+    """
+    try:
+        return phase(context)
+    except DialecticError:
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        said = clean(f"{type(error).__name__}: {error}", 300)
+        raise AgentError(f"{said} (a mistake in {Path(place.filename).name}, line {place.lineno})") from error
 
 
 def _read_program(house: House) -> tuple[str, Steering]:

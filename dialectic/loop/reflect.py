@@ -11,7 +11,7 @@ from dialectic.errors import AgentError
 from dialectic.loop.house import House
 from dialectic.loop.losses import loss_curve
 from dialectic.loop.measure import Measurement
-from dialectic.loop.propose import PHASE_SECONDS, STAGED
+from dialectic.loop.propose import PHASE_SECONDS, STAGED, hear
 from dialectic.session import relative, write_run_files
 from dialectic.state.base import FilledBy, KeepStatus, Metrics, utc_now
 from dialectic.state.contracts import ReflectContext
@@ -35,7 +35,7 @@ def reflect(house: House, plan: Plan, measurement: Measurement, verdict: Verdict
     author: FilledBy = "agent"
     try:
         # The baseline has nothing to interpret that the numbers do not say.
-        reflection = house.agent.reflect(context) if plan.iteration > 1 else computed.reflect(context)
+        reflection = hear(house.agent.reflect, context) if plan.iteration > 1 else computed.reflect(context)
         author = "agent" if plan.iteration > 1 else "computed"
     except AgentError as error:
         house.observer.note(f"{house.agent.name} could not reflect ({error}); computed from the numbers instead")
@@ -125,6 +125,7 @@ def compose(
         score=measurement.score,
         verdict=verdict,
         prediction_score=_fared(plan, verdict),
+        second_chance=plan.second_chance,
         cost=Cost(train_seconds=measurement.train_seconds, wall_seconds=measurement.wall_seconds),
         filled_by=dict.fromkeys(REFLECTED, author) | {"keep_discard_status": "computed", "verdict": "computed"},
     )

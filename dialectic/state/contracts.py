@@ -46,6 +46,8 @@ class PrepareContext:
     """Why this agent's earlier proposals of this iteration were refused, oldest first."""
     crash: str = ""
     """The traceback of this iteration's first text, when it crashed before training and may be mended once."""
+    crashed: Plan | None = None
+    """The plan of that first text, with its edits."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,9 @@ class Executor(Protocol):
     """Where a run happens.
 
     An implementer writes ``job.json`` (the :class:`JobHandle`) into the job's folder before the process starts, starts
-    nothing twice, survives the runner's death, and reports a candidate's failure in the :class:`RunRecord`; it raises
-    :class:`~dialectic.errors.ExecutorError` only when the machine failed.
+    nothing twice that tells of its candidate (what was cancelled or lost does not), survives the runner's death, and
+    reports a candidate's failure in the :class:`RunRecord`; it raises :class:`~dialectic.errors.ExecutorError` only
+    when the machine failed.
     """
 
     name: str

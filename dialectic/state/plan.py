@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from dialectic.state.base import FilledBy, JsonObject, MoveType, Record, Side, Text, without_nulls
+from dialectic.state.base import FilledBy, JsonObject, MoveType, Record, Side, Text, Value, without_nulls
 from dialectic.state.proposal import Edit, Prediction, Source, Transcendent
+from dialectic.state.run import NO_EXIT_CODE, Failure
 
 NOT_RECORDED = "not recorded"
 """Stands in an upgraded file where an older writer left text out."""
+
+
+class SecondChance(Value):
+    """Why this plan is its iteration's second; what belongs to the first lies in ``attempts/1/`` of the iteration.
+
+    ``out-of-memory``: the same candidate with half the device batch; ``crash``: the agent mended its proposal.
+    """
+
+    kind: Literal["none", "out-of-memory", "crash"] = "none"
+    message: Text = ""
+    """How the first attempt failed."""
+    exit_code: int = NO_EXIT_CODE
+    """Of the first attempt's run."""
+    runs: int = 0
+    """Runs of the first attempt: their numbers, and so their seeds, are not used again."""
+    fingerprint: str = ""
+    """The first candidate's, so that nobody proposes it again."""
+    edits: list[Edit] = []
+    """What is applied after the plan's own edits, to fit the machine; empty where the agent proposed anew."""
 
 
 class Plan(Record):
@@ -56,7 +76,21 @@ class Plan(Record):
     """The incumbent that the edits applied to; empty for the baseline."""
     fingerprint: str = ""
     """SHA-256 of the candidate's normalised syntax tree with profile, budget and data."""
+    rejected: str = ""
+    """Why nothing was run: every proposal was refused. Empty in every other plan (and in older files)."""
+    second_chance: SecondChance = SecondChance()
+    """Of kind ``none`` in a first plan (and in older files)."""
     filled_by: dict[str, FilledBy] = {}
+
+    @property
+    def refusal(self) -> Failure:
+        """``rejected`` as the failure that it is; of kind ``none`` where there is something to run."""
+        return Failure(kind="rejected", message=self.rejected) if self.rejected else Failure()
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """Of every candidate that this iteration ran: its own, and that of a first attempt."""
+        return [found for found in (self.second_chance.fingerprint, self.fingerprint) if found]
 
     @classmethod
     def upgrade(cls, data: JsonObject) -> JsonObject:

@@ -24,7 +24,7 @@ from dialectic.state.base import (
     numeric_metrics,
     without_nulls,
 )
-from dialectic.state.plan import NOT_RECORDED, TranscendentRecord
+from dialectic.state.plan import NOT_RECORDED, SecondChance, TranscendentRecord
 from dialectic.state.run import NO_EXIT_CODE, Failure, Score
 
 
@@ -137,6 +137,8 @@ class Result(Record):
     verdict: Verdict
     prediction_score: PredictionScore | None = None
     cost: Cost = Cost()
+    second_chance: SecondChance = SecondChance()
+    """The plan's: of kind ``none`` where the first attempt stands (and in older files)."""
     filled_by: dict[str, FilledBy] = {}
 
     @classmethod

@@ -25,14 +25,28 @@ NO_EXIT_CODE = -1
 """Stands where no process ended. Exit codes are a shell's: 128 + n for a process that signal n ended."""
 
 FailureKind = Literal[
-    "none", "crash", "out-of-memory", "timeout", "nan", "export", "score", "check", "rejected", "interrupted", "lost"
+    "none",
+    "crash",
+    "out-of-memory",
+    "disk",
+    "timeout",
+    "hang",
+    "nan",
+    "export",
+    "score",
+    "check",
+    "rejected",
+    "interrupted",
+    "lost",
 ]
 
 
 class Failure(Value):
     """Why a run or an iteration has no score; ``none`` when it has one.
 
-    ``score``: the scorer could not score the model; ``check``: it could, and the model failed a check.
+    ``disk``: it wrote more than it may; ``hang``: it did nothing for a long time, far from its wall limit; ``lost``:
+    its supervisor went with it, twice; ``score``: the scorer could not score the model; ``check``: it could, and the
+    model failed a check.
     """
 
     kind: FailureKind = "none"
@@ -40,11 +54,16 @@ class Failure(Value):
 
 
 class Limits(Value):
-    """What a run may take; ``grace_seconds`` pass between asking it to stop and killing it."""
+    """What a run may take; ``grace_seconds`` pass between asking it to stop and killing it. None means no limit."""
 
     wall_seconds: float = Field(gt=0)
     grace_seconds: float = Field(default=10.0, ge=0)
+    hang_seconds: float | None = Field(default=None, gt=0)
+    """How long it may give no sign of life: no output, no change of a file of its own, hardly any CPU time."""
     memory_bytes: int | None = None
+    """Resident memory of all its processes together."""
+    disk_bytes: int | None = None
+    """What lies in its own ``work/`` and its private folder."""
     output_bytes: int = Field(default=50_000_000, gt=0)
 
 

@@ -2,6 +2,7 @@
 
 knobs      the upper-case constants: read, evaluated, set
 edits      from the incumbent's text to a candidate's; the fingerprint
+batch      half the device batch under the same total batch
 check      whether a proposal can become a candidate, and why not
 snapshots  the text behind every source; diffs
 program    the steering block of program.md
@@ -11,7 +12,8 @@ branch     the session's history as a branch of the user's repository
 
 from __future__ import annotations
 
-from dialectic.workspace.branch import commit, facts, start
+from dialectic.workspace.batch import halved_device_batch
+from dialectic.workspace.branch import commit, facts, start, take_back
 from dialectic.workspace.check import Bounds, check
 from dialectic.workspace.edits import apply, fingerprint
 from dialectic.workspace.knobs import evaluate, read_knobs, set_knob
@@ -28,9 +30,11 @@ __all__ = [
     "evaluate",
     "facts",
     "fingerprint",
+    "halved_device_batch",
     "read_knobs",
     "read_steering",
     "resolve",
     "set_knob",
     "start",
+    "take_back",
 ]

@@ -33,6 +33,13 @@ class Bounds:
 
 def check(proposal: Proposal, bounds: Bounds) -> Refusal | None:
     """Why ``proposal`` cannot become a candidate; None when it can. It costs no compute."""
+    try:
+        return _check(proposal, bounds)
+    except RecursionError:
+        return Refusal(rule="does-not-parse", reason="train.py is nested too deeply to be looked at; write it flatter")
+
+
+def _check(proposal: Proposal, bounds: Bounds) -> Refusal | None:
     incumbent = bounds.origins.current
     try:
         candidate = apply(incumbent, proposal.edits)

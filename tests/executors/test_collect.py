@@ -136,6 +136,32 @@ TRACE = 'Traceback (most recent call last):\n  File "train.py", line 9, in <modu
         ("ended", 134, "terminate called\n  what():  std::bad_alloc", "out-of-memory", "what():  std::bad_alloc"),
         ("ended", 1, TRACE + "prepare.ExportError: export failed: a break", "export", "export failed: a break"),
         ("ended", 137, "", "out-of-memory", "the system killed it, which it does when memory runs out"),
+        ("ended", 1, TRACE + "torch.AcceleratorError: CUDA error: out of memory\nmore", "out-of-memory", None),
+        ("ended", 1, TRACE + "RuntimeError: HIP out of memory. Tried to allocate", "out-of-memory", None),
+        ("ended", 1, TRACE + "RuntimeError: MPS backend out of memory (MPS allocated: 5 GB)", "out-of-memory", None),
+        (
+            "ended",
+            1,
+            TRACE + "RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+            "out-of-memory",
+            None,
+        ),
+        ("ended", 1, TRACE + "numpy._core._exceptions._ArrayMemoryError: Unable to allocate", "out-of-memory", None),
+        ("ended", 1, TRACE + "ImportError: cannot allocate memory in static TLS block", "crash", None),
+        ("ended", 1, TRACE + "RuntimeError: worker (pid(s) 7) is killed by signal: Killed. ", "out-of-memory", None),
+        ("ended", 1, TRACE + "AssertionError: the loss became NaN", "nan", "AssertionError: the loss became NaN"),
+        ("ended", 1, TRACE + "FloatingPointError: overflow", "nan", None),
+        ("ended", 1, TRACE + "KeyError: 'loss_info'", "crash", None),
+        ("ended", 1, "step 3\nFAIL\n", "nan", "it gave up"),
+        (
+            "ended",
+            1,
+            "[rank0]: " + TRACE.replace("\n", "\n[rank0]: ") + "ValueError: x",
+            "crash",
+            "ValueError: x (exit code 1)",
+        ),
+        ("hang", 143, "", "hang", "it did nothing for a long time and was stopped"),
+        ("disk", 137, "", "disk", "it wrote more than it may"),
         ("ended", 3, "", "crash", "exit code 3"),
         ("ended", 250, "odd", "crash", "odd (exit code 250)"),
         ("timeout", 0, "", "timeout", "it ran into its wall limit and was stopped"),
@@ -146,6 +172,12 @@ def test_failures_are_named(reason: str, code: int, log: str, kind: str, message
     failure = diagnose(reason, code, "", log)
     assert failure.kind == kind
     assert message is None or failure.message.strip() == message
+
+
+def test_a_kill_without_a_lack_of_memory_came_from_somebody() -> None:
+    assert diagnose("ended", 137, "", "", starved=False).kind == "crash"
+    worker = TRACE + "RuntimeError: DataLoader worker (pid 7) is killed by signal: Killed. "
+    assert diagnose("ended", 1, "", worker, starved=False).kind == "crash"
 
 
 def test_a_message_is_short() -> None:

@@ -75,6 +75,8 @@ def test_a_model_and_a_log_are_left(tmp_path: Path, make_job: MakeJob) -> None:
     ("entry", "status", "kind", "code"),
     [
         ({"failure": "timeout", "exit_code": 137}, "timed_out", "timeout", 137),
+        ({"failure": "hang"}, "timed_out", "hang", 143),
+        ({"failure": "disk", "message": "wrote 9 MB"}, "failed", "disk", 137),
         ({"failure": "interrupted"}, "interrupted", "interrupted", 143),
         ({"failure": "lost"}, "failed", "lost", -1),
         ({"failure": "crash", "message": "ValueError: mine", "exit_code": 2}, "failed", "crash", 2),
@@ -107,6 +109,15 @@ def test_the_machine_can_fail(tmp_path: Path, make_job: MakeJob) -> None:
     scripted.submit(make_job("", name="second", job_id="s:002:1"))
     with pytest.raises(ExecutorError, match="the scripted machine cannot be reached"):
         scripted.submit(make_job("", name="third", job_id="s:002:1:score"))
+
+
+def test_the_machine_can_recover(tmp_path: Path, make_job: MakeJob) -> None:
+    scripted = executor(tmp_path, {"default": {"fault": "machine", "faults": 2}})
+    job = make_job("")
+    for _ in range(2):
+        with pytest.raises(ExecutorError, match="cannot be reached"):
+            scripted.submit(job)
+    assert scripted.collect(scripted.submit(job)).status == "completed"
 
 
 @pytest.mark.parametrize(

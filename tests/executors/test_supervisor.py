@@ -171,17 +171,6 @@ time.sleep(60)
     assert record.wall_seconds < 5
 
 
-def test_killed_without_our_asking_is_out_of_memory(make_job: MakeJob) -> None:
-    record = run(make_job("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
-    assert (record.exit_code, record.failure.kind) == (137, "out-of-memory")
-
-
-def test_a_signal_ends_a_run_with_a_shells_exit_code(make_job: MakeJob) -> None:
-    record = run(make_job("import os, signal; print('last words', flush=True); os.kill(os.getpid(), signal.SIGSEGV)"))
-    assert (record.exit_code, record.failure.kind) == (139, "crash")
-    assert record.failure.message == "last words (killed by SIGSEGV)"
-
-
 @linux_only
 def test_cores_are_granted_by_affinity(make_job: MakeJob) -> None:
     code = "import os; print(len(os.sched_getaffinity(0)))"
@@ -243,53 +232,6 @@ def test_a_run_that_closes_its_output_is_waited_for_without_spinning(make_job: M
     assert used.user + used.system < 0.2
     wait(executor, handle)
     assert executor.collect(handle).wall_seconds >= 0.6
-
-
-DISK = """
-import sys, time, json
-from pathlib import Path
-from dialectic.errors import StorageError
-from dialectic.executors.local import LocalExecutor
-from dialectic.state.run import Job, Limits
-folder = Path(sys.argv[1]) / "run"
-code = "print('x' * 3_000_000); print('end')"
-job = Job(job_id="s:001:1", folder=str(folder), command=["{python}", "-c", code], limits=Limits(wall_seconds=20))
-executor = LocalExecutor()
-handle = executor.submit(job)
-while executor.poll(handle).state == "running":
-    time.sleep(0.01)
-print(executor.poll(handle).state, json.loads((folder / "exit.json").read_text())["exit_code"])
-try:
-    executor.collect(handle)
-except StorageError as error:
-    print(error)
-smaller = job.model_copy(update={"command": [sys.executable, "-c", "print('small')"]})
-handle = executor.submit(smaller)
-while executor.poll(handle).state == "running":
-    time.sleep(0.01)
-print(executor.collect(handle).status)
-"""
-
-
-@linux_only
-def test_a_full_disk_does_not_lose_the_exit(tmp_path: Path) -> None:
-    """On a file system of 1 MB of its own; after that the run is started anew, because its log is not whole."""
-    disk = tmp_path / "small disk"
-    disk.mkdir()
-    inside = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" -c "$3" "$1"'
-    answer = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", inside, "-", disk, sys.executable, DISK],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if "unshare" in answer.stderr or "mount" in answer.stderr:
-        pytest.skip("this machine lets nobody mount a file system of his own")
-    assert answer.stderr == ""
-    first, second, third = answer.stdout.splitlines()
-    assert first == "ended 0"
-    assert "run.log: No space left on device; free some space and run again" in second
-    assert third == "completed"
 
 
 def test_a_folder_that_cannot_be_cleaned_is_a_storage_error(make_job: MakeJob) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from tenacity import wait_none
 
 from dialectic.config import SettingValue, load
-from dialectic.loop import run_session
+from dialectic.loop import jobs, resume_session, run_session
 from dialectic.session import Session, open_session
 from dialectic.state.observer import Announcement, Ending, Phase
 from dialectic.state.plan import Plan
@@ -31,9 +32,13 @@ class Remembering:
         self.events: list[LiveEvent] = []
         self.notes: list[str] = []
         self.ending: Ending | None = None
+        self.before: list[int] | None = None
 
     def opened(self, record: SessionRecord, announcement: Announcement) -> None:
         self.announcement = announcement
+
+    def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
+        self.before = [plan.iteration for plan, _ in finished]
 
     def phase(self, iteration: int, phase: Phase, k: int) -> None:
         self.phases.append((iteration, phase, k))
@@ -54,6 +59,12 @@ class Remembering:
         self.ending = ending
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that fails is tried again at once."""
+    monkeypatch.setattr(jobs, "MACHINE_WAIT", wait_none())
+
+
 @pytest.fixture
 def root(tmp_path: Path, smoke_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A research folder with the repository's own three files, and prepared data."""
@@ -65,6 +76,7 @@ def root(tmp_path: Path, smoke_cache: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return folder
 
 
+ResumeScript = Callable[..., Remembering]
 RunScript = Callable[..., tuple[Session, Remembering]]
 
 
@@ -84,3 +96,16 @@ def run_script(root: Path) -> RunScript:
         return open_session(root, settings.session), observer
 
     return run
+
+
+@pytest.fixture
+def resume_script(root: Path) -> ResumeScript:
+    """Resumes a session by its id: ``resume_script("night", iterations=4)``; the flags are those that were given."""
+
+    def resume(session: str, **flags: SettingValue) -> Remembering:
+        observer = Remembering()
+        given = flags | {"session": session}
+        resume_session(root, load(root, given), list(given), observer)
+        return observer
+
+    return resume

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from dialectic.errors import CorruptRecord, ExecutorError, Interrupted, StorageError
+from dialectic.agents.scripted import ScriptedAgent
+from dialectic.errors import CorruptRecord, ExecutorError, Interrupted, SessionError, StorageError
 from dialectic.loop import adopt
 from dialectic.loop.measure import longest, overspent, run_seed, wall_limit
 from dialectic.session import Session
@@ -37,9 +38,48 @@ def test_a_program_that_breaks_meanwhile_frees_nothing(
     assert {plan.knobs["MATRIX_LR"] for plan, _, _ in session.history()} == {"0.04"}
 
 
-def test_a_run_that_is_lost_twice_is_the_machines_fault(run_script: RunScript) -> None:
+def test_a_candidate_that_is_lost_twice_has_failed_and_the_night_goes_on(run_script: RunScript) -> None:
+    session, observer = run_script({"iterations": {"2": {"failure": "lost"}}}, iterations=2)
+    statuses = [(result.status, result.failure.kind) for _, result, _ in session.history() if result is not None]
+    assert statuses == [("completed", "none"), ("failed", "lost"), ("completed", "none")]
+    assert sum("it is started once more" in note for note in observer.notes) == 1
+
+
+@pytest.mark.parametrize("lost", [["1"], ["2", "3"]], ids=["the baseline", "two candidates in a row"])
+def test_a_machine_that_loses_everything_ends_the_session(run_script: RunScript, lost: list[str]) -> None:
     with pytest.raises(ExecutorError, match="was lost twice"):
-        run_script({"iterations": {"2": {"failure": "lost"}}})
+        run_script({"iterations": {number: {"failure": "lost"} for number in lost}})
+
+
+@pytest.mark.parametrize("fault", ["machine", "score-machine"])
+def test_a_machine_that_fails_for_a_while_is_tried_again(run_script: RunScript, fault: str) -> None:
+    session, observer = run_script({"iterations": {"2": {"fault": fault, "faults": 3}}}, iterations=1)
+    assert [result.status for _, result, _ in session.history() if result is not None] == ["completed", "completed"]
+    assert sum("cannot be reached" in note and "tried again in" in note for note in observer.notes) == 3
+
+
+@pytest.mark.parametrize("phase", ["prepare", "reflect"])
+def test_a_mistake_in_an_agent_does_not_end_the_night(
+    run_script: RunScript, phase: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(self: ScriptedAgent, context: object) -> float:
+        return 1 / 0
+
+    monkeypatch.setattr(ScriptedAgent, phase, mistaken)
+    answers = {"prepare": [{"knobs": {"MATRIX_LR": "0.05"}}]}
+    session, observer = run_script({"default": {"val_bpb": 2.0}}, answers, iterations=1)
+    plan, result, _ = session.read(2)
+    assert result is not None
+    assert result.status == "completed"
+    filled = plan.filled_by if phase == "prepare" else result.filled_by
+    assert filled["prediction" if phase == "prepare" else "outcome"] == "computed"
+    assert any("ZeroDivisionError: division by zero (a mistake in test_faults.py, line" in n for n in observer.notes)
+
+
+def test_a_run_that_hands_nothing_over_is_a_failed_export(run_script: RunScript, root: Path) -> None:
+    (root / "train.py").write_text("DEPTH = 3\nprint('done')\n", "utf-8")
+    with pytest.raises(SessionError, match=r"\(export: it ended well but handed no model over"):
+        run_script({}, executor="local")
 
 
 def test_the_staged_state_is_cleared_and_gets_its_result(run_script: RunScript, root: Path) -> None:

@@ -42,6 +42,7 @@ def test_a_sound_proposal_passes(tmp_path: Path) -> None:
         (ReplaceEdit(search="lower = 3", replace="lower = (3"), "does-not-parse"),
         (ReplaceEdit(search="lower = 3", replace="return 3"), "does-not-parse"),
         (FileEdit(text="A = 1\0"), "does-not-parse"),
+        (FileEdit(text="if 0: pass\n" + "".join(f"elif {n}: pass\n" for n in range(1, 2000))), "does-not-parse"),
         (KnobEdit(knob="MATRIX_LR", value="0.040"), "changes-nothing"),
         (ReplaceEdit(search="# Muon", replace="# other words"), "changes-nothing"),
         (ReplaceEdit(search='"""Train."""', replace='"""Other words."""'), "changes-nothing"),
