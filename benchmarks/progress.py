@@ -27,7 +27,7 @@ from benchmarks.bench import RESULTS, ROOT, Variant, machine, run_once, save
 from dialectic import agents
 from dialectic.cli.plain import PlainLines
 from dialectic.config import Settings
-from dialectic.loop import run_session
+from dialectic.loop import resume_session, run_session
 from dialectic.session import Session
 
 FOLDER = RESULTS / "progress"
@@ -52,8 +52,9 @@ def research(agent: str, seed: int, profile: str, iterations: int, budget: float
     )
     session = Session(root, name)
     if session.folder.exists():
-        settings = settings.model_copy(update={"resume": True})
-    run_session(root, settings, PlainLines())
+        resume_session(root, settings, ["iterations"], PlainLines())
+    else:
+        run_session(root, settings, PlainLines())
     return session
 
 

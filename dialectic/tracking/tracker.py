@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -87,6 +87,10 @@ class Tracker:
         self.observer.opened(record, announcement)
         self.record = record
         self.observer.note(f"tracked by {self.name}: {self.backend.where}")
+
+    def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
+        """What is finished was told before the session was stopped."""
+        self.observer.resumed(finished)
 
     def phase(self, iteration: int, phase: Phase, k: int) -> None:
         """Of several runs of one candidate only the first is drawn: their steps would overlap."""

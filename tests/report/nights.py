@@ -10,6 +10,7 @@ from dialectic.knowledge import Iteration, briefing, rebuild
 from dialectic.knowledge.records import experiment_knowledge
 from dialectic.report import Material, Standing
 from dialectic.state.base import experiment_id
+from dialectic.state.measured import change_of
 from dialectic.state.proposal import KnobEdit
 from dialectic.state.result import ScoredRun
 from dialectic.state.session import SessionRecord
@@ -52,7 +53,8 @@ def _turn(number: int, change: Outcome, belief: Belief) -> tuple[Iteration, Beli
     verdict, after = judge(belief, experiment_id("s", number), runs)
     keep = verdict.decision == "keep"
     ended = result(mine, change, keep=keep, failure="nan" if change is None else "none", sources=[axis], incumbent=at)
-    fared = None if change is None else score_prediction(mine.prediction_scored, change, verdict.noise_sigma)
+    measured = change_of(verdict)
+    fared = None if measured is None else score_prediction(mine.prediction_scored, measured)
     told = {"verdict": verdict, "prediction_score": fared, "outcome": "contradicted" if change else "inconclusive"}
     refuted = {"contradicted_assumption": f"It was assumed that {value} is better."} if change and change > 0 else {}
     return (mine, ended.model_copy(update=told | refuted), held), after

@@ -93,7 +93,7 @@ def test_syntheses_and_dead_ends_are_told() -> None:
     assert "- **003**" in part(text, "Dead ends")
     assert "**002**" not in part(text, "Dead ends")
     following = part(text, "What to try next")
-    assert "- **exploit** on aggression-vs-stability. The anchor is the incumbent 002" in following
+    assert "- **exploit** on aggression-vs-stability. The anchor is the incumbent, iteration 002" in following
     assert "- Least sure of what was kept: 002" in following
 
 
