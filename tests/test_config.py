@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dialectic.config import load, unknown_variables
+from dialectic.config import SettingValue, load, resumed, unknown_variables
 from dialectic.errors import UsageError
 
 
@@ -52,3 +52,21 @@ def test_a_wrong_variable_is_named_as_a_variable(tmp_path: Path, monkeypatch: py
 def test_unknown_variables_are_told_not_refused() -> None:
     environment = {"DIALECTIC_ITERATONS": "3", "DIALECTIC_SEED": "1", "DIALECTIC_CACHE": "/c", "PATH": "/bin"}
     assert unknown_variables(environment) == ["DIALECTIC_ITERATONS"]
+
+
+def test_a_resumed_session_keeps_its_own_settings_but_for_how_long_it_goes_on(tmp_path: Path) -> None:
+    recorded: dict[str, SettingValue] = {
+        "profile": "smoke",
+        "seed": 3,
+        "adopt": False,
+        "iterations": 3,
+        "max_hours": 1.0,
+        "of_an_older_day": 1,
+    }
+    (tmp_path / "dialectic.toml").write_text('profile = "cpu"\nseed = 5\nagent = "other"\n', "utf-8")
+    settings = resumed(load(tmp_path, {"iterations": 9}), ["iterations"], recorded)
+    assert (settings.profile, settings.seed, settings.adopt) == ("smoke", 3, False)
+    assert (settings.iterations, settings.max_hours) == (9, None)
+    assert resumed(load(tmp_path, {"adopt": True, "seed": 3}), ["adopt", "seed"], recorded).adopt
+    with pytest.raises(UsageError, match=r"^--profile cpu: the session was started with profile smoke; leave the flag"):
+        resumed(load(tmp_path, {"profile": "cpu"}), ["profile"], recorded)

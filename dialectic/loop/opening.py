@@ -44,8 +44,7 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
         observer.note(f"preparing corpus {data.corpus} for profile {profile.name}: once, then it is kept in a cache")
         facts.prepare_data(root, profile.name, data.corpus)
     record = _record(root, session_id, settings, profile, data, (agent, executor), (train_py, prepare_py, program))
-    pinned = {BASE_TRAIN_PY: train_py} | ({SCRIPT: settings.script.read_bytes()} if settings.script else {})
-    session = Session.create(root, record, prepare_py, pinned)
+    session = Session.create(root, record, prepare_py, {BASE_TRAIN_PY: train_py} | script_of(settings))
     record = start_branch(session, record)
     graph = fold_sessions(root, observer)
     graph.add_session(record)
@@ -175,6 +174,13 @@ def check_writable(root: Path) -> None:
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def script_of(settings: Settings) -> dict[str, bytes]:
+    """The script as a file that the session keeps; nothing when neither agent nor executor reads one."""
+    if settings.script is None or "scripted" not in (settings.agent, settings.executor):
+        return {}
+    return {SCRIPT: settings.script.read_bytes()}
 
 
 def actors(settings: Settings) -> tuple[Agent, Executor]:

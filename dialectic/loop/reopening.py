@@ -23,11 +23,12 @@ from dialectic.loop.opening import (
     check_writable,
     configuration,
     read_file,
+    script_of,
     sha256,
     start_branch,
 )
 from dialectic.loop.propose import STAGED
-from dialectic.session import LOGS, Iteration, Session, mend, unplanned
+from dialectic.session import BASE_TRAIN_PY, LOGS, Iteration, Session, mend, unplanned
 from dialectic.state.base import experiment_id
 from dialectic.state.files import TEMPORARY, sweep, write_bytes
 from dialectic.state.observer import Observer
@@ -62,8 +63,8 @@ def reopen_house(session: Session, settings: Settings, given: Collection[str], o
     if not any(result for _, result, _ in history):
         check_hours(settings, profile)
     base = _base(session, record)
-    if not session.prepare_py.exists() or session.prepare_py.read_bytes() != prepare_py:
-        write_bytes(session.prepare_py, prepare_py)
+    for name, content in {"prepare.py": prepare_py, BASE_TRAIN_PY: base, **script_of(settings)}.items():
+        write_bytes(session.folder / name, content)
     if not history and record.branch is None:
         record = start_branch(session, record)
     told = configuration(settings)
