@@ -43,7 +43,9 @@ def opening(told: Announcement) -> str:
         amount = f"goes on until stopped, {duration(told.budget_seconds)} of training a run"
     else:
         runs = "1 run" if told.runs == 1 else f"{told.runs} runs"
-        amount = f"{runs} of {duration(told.budget_seconds)} training, {duration(told.longest_seconds)} at most"
+        likely = f"about {duration(told.likely_seconds)}, " if told.likely_seconds else ""
+        most = f"at most {duration(told.longest_seconds)}"
+        amount = f"{runs} of {duration(told.budget_seconds)} training, {likely}{most}"
     return f"session {told.session_id} · {agent} · {profile} · corpus {told.corpus} · {amount}"
 
 

@@ -48,6 +48,8 @@ class House:
     prepare_state: PhaseState = field(default_factory=PhaseState)
     reflect_state: PhaseState = field(default_factory=PhaseState)
     iteration: int = 1
+    noted: set[str] = field(default_factory=set)
+    """Knobs that program.md steers in vain, as far as the user was told."""
 
     def experiment_id(self, iteration: int) -> str:
         """The global name of an iteration of this session."""

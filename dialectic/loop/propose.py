@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import time
 from collections.abc import Callable
@@ -44,10 +45,7 @@ def brief(house: House, iteration: int) -> Briefing:
     house.enter(iteration, "prepare")
     clear_staged(house.root / STAGED)
     house.program, house.steering = _read_program(house)
-    for name in sorted(
-        {*house.steering.freeze, *house.steering.ranges} - {*workspace.read_knobs(house.incumbent_text)}
-    ):
-        house.observer.note(f"program.md steers {name}, but train.py has no such knob; it steers nothing")
+    _note_strange_knobs(house)
     incumbent = house.belief.incumbent if house.belief.mean is not None else None
     return knowledge.briefing(
         house.graph, house.session.id, iteration, incumbent, house.belief.noise, prefer=house.steering.prefer
@@ -113,6 +111,17 @@ def _read_program(house: House) -> tuple[str, Steering]:
     except (OSError, UnicodeDecodeError, WorkspaceError) as error:
         house.observer.note(f"{error}; the steering that was read last stays in force")
         return house.program, house.steering
+
+
+def _note_strange_knobs(house: House) -> None:
+    """Say once of each knob that program.md steers and train.py lacks that it steers nothing, and what is near it."""
+    knobs = workspace.read_knobs(house.incumbent_text)
+    strange = {*house.steering.freeze, *house.steering.ranges} - {*knobs}
+    for name in sorted(strange - house.noted):
+        near = difflib.get_close_matches(name.upper(), knobs, n=1)
+        guess = f"; did you mean {near[0]}?" if near else "; `dialectic show 1 --json` lists the knobs"
+        house.observer.note(f"program.md steers {name}, but train.py has no such knob, so it steers nothing{guess}")
+    house.noted |= strange
 
 
 def _bounds(house: House) -> workspace.Bounds:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from dialectic.errors import SessionBusy, SessionError, StorageError, UsageError
+from dialectic.errors import SessionBusy, StorageError, UsageError
 from dialectic.session.folder import LOGS, IterationFolder
 from dialectic.session.names import check_session_id, session_ids
 from dialectic.state.base import experiment_id, iteration_label, utc_now
@@ -38,7 +38,7 @@ class Session:
         """Lay a new session down; when that fails nothing is left of it.
 
         Raises:
-            SessionError: there is one of this name already.
+            UsageError: there is one of this name already.
             StorageError: the folder cannot be written.
         """
         session = cls(root, record.session_id)
@@ -46,7 +46,7 @@ class Session:
         try:
             session.folder.mkdir()
         except FileExistsError as error:
-            raise SessionError(f"session {session.id} is there already; choose another --session") from error
+            raise UsageError(f"session {session.id} is there already; choose another --session") from error
         except OSError as error:
             raise storage_error(session.folder, error) from error
         try:

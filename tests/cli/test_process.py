@@ -86,7 +86,7 @@ def test_a_session_in_plain_lines(tmp_path: Path) -> None:
     assert lines[0] == "preparing corpus stdlib"
     assert "agent builtin (no key was found)" in lines[1]
     assert "profile cpu (no accelerator was found)" in lines[1]
-    assert "3 runs of 1 min 00 s training, 15 min 00 s at most" in lines[1]
+    assert "3 runs of 1 min 00 s training, about 3 min 36 s, at most 15 min 00 s" in lines[1]
     assert lines.count("[002] run") == 1
     progress = [line for line in lines if line.startswith("[002]") and "tokens/s" in line]
     assert len(progress) == 10
