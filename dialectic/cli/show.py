@@ -13,6 +13,7 @@ from dialectic.cli import words
 from dialectic.cli.diff import recorded_patch
 from dialectic.cli.output import STYLES, painted_diff, print_json, text
 from dialectic.cli.output import show as print_parts
+from dialectic.cli.parts import Part, show_part
 from dialectic.cli.reading import number
 from dialectic.cli.rows import is_baseline, scored
 from dialectic.errors import RecordError
@@ -25,13 +26,22 @@ DIFF_LINES = 24
 """Lines of the diff that are shown; ``dialectic diff`` shows all."""
 PARAGRAPH = 1_200
 """Characters of a free text that are shown; ``--json`` has all."""
+BRIEFED = ("knowledge_anchor_experiment_id", "knowledge_opposing_experiment_id", "knowledge_selection_reason")
+DECIDED = ("verdict", "keep_discard_status")
+"""Fields of plan and result that no agent ever fills."""
 
 
-def show(root: Path, session_id: str | None, iteration: str, as_json: bool) -> None:
-    """Print plan, tensions and result of one iteration."""
+def show(root: Path, session_id: str | None, iteration: str, part: Part, as_json: bool) -> None:
+    """Print plan, tensions and result of one iteration, or the one ``part`` of it that is asked for.
+
+    Raises:
+        UsageError: there is no such iteration, tension or part.
+    """
     session = open_session(root, session_id)
     plan, result, tensions = session.read(number(iteration))
-    if as_json:
+    if part.asked:
+        show_part(session, plan, result, part)
+    elif as_json:
         print_json(
             {
                 "plan": plan.model_dump(mode="json"),
@@ -39,12 +49,12 @@ def show(root: Path, session_id: str | None, iteration: str, as_json: bool) -> N
                 "tensions": [tension.model_dump(mode="json") for tension in tensions],
             }
         )
-        return
-    print_parts(*_screen(session, plan, result, tensions))
+    else:
+        print_parts(*_screen(session, plan, result, tensions, session_id is not None))
 
 
 def _screen(
-    session: Session, plan: Plan, result: Result | None, tensions: Sequence[TensionRecord]
+    session: Session, plan: Plan, result: Result | None, tensions: Sequence[TensionRecord], named: bool
 ) -> Iterable[RenderableType]:
     yield _heading(plan, result)
     yield from _block("Prediction", _prediction(plan, result))
@@ -59,8 +69,12 @@ def _screen(
     yield from _block("Score", _score(result))
     first, *rest = words.explained(result.verdict, is_baseline(plan))
     colour = STYLES.get(result.keep_discard_status, "")
-    yield from _block("Verdict", [text(first, colour), *(text(line) for line in rest)])
+    yield from _block("Verdict", [text(first, colour), *(text(line) for line in rest), text(meaning(result), "dim")])
     yield from _block("Reflection", _reflection(result))
+    agent = session.record().agent.name
+    yield from _block("Who wrote this", [text(line, "dim", PARAGRAPH) for line in authors(agent, plan, result)])
+    yield Text("")
+    yield text(_next(plan, result, f" --session {session.id}" if named else ""), "dim")
 
 
 def _heading(plan: Plan, result: Result | None) -> Text:
@@ -149,6 +163,42 @@ def _reflection(result: Result) -> Iterable[Text]:
     )
     for name, words_of_agent in lines:
         yield text(f"{name}: {words_of_agent}", limit=PARAGRAPH)
-    computed = sorted(name for name, author in result.filled_by.items() if author == "computed")
-    if computed:
-        yield text(f"computed from the numbers: {', '.join(computed)}", "dim")
+
+
+def meaning(result: Result) -> str:
+    """What the verdict's claim says, for someone who sees the word for the first time."""
+    if result.keep_discard_status == "crash":
+        return "crash: the run has no score, so there was nothing to compare"
+    if result.verdict.decision == "discard":
+        return "discard: the incumbent stays; going on from it promises more than going on from this candidate"
+    if result.verdict.claim == "proven":
+        return "proven: the gain is beyond the noise by a test that counts all tests of the session before it"
+    if result.iteration == 1:
+        return "provisional: the baseline stands until a candidate beats it"
+    return "provisional: good enough to build on, not yet beyond the noise; a lucky run can look like this"
+
+
+def authors(agent: str, plan: Plan, result: Result) -> Iterable[str]:
+    """Who wrote what of an iteration, in words."""
+    who = f"agent {agent}" + (" (code of dialectic, no model)" if agent == "builtin" else "")
+    yield "anchor, opponent, numbers and verdict: dialectic"
+    proposed = {name: author for name, author in plan.filled_by.items() if name not in BRIEFED}
+    reflected = {name: author for name, author in result.filled_by.items() if name not in DECIDED}
+    for part, fields in (("proposal", proposed), ("reflection", reflected)):
+        computed = sorted(name.replace("_", " ") for name, author in fields.items() if author == "computed")
+        if fields and len(computed) == len(fields):
+            yield f"{part}: dialectic, computed from the numbers"
+        elif fields:
+            rest = f"; computed from the numbers: {', '.join(computed)}" if computed else ""
+            yield f"{part}: {who}{rest}"
+
+
+def _next(plan: Plan, result: Result, session: str) -> str:
+    """What to look at or do after this screen; ``session`` is the flag that names it, where it must be named."""
+    if is_baseline(plan):
+        return f"next: dialectic log{session} (what was tried against it)"
+    if result.failure.kind != "none":
+        return f"next: dialectic show {plan.iteration} --log{session} (what the run printed)"
+    if result.keep_discard_status == "keep":
+        return f"next: dialectic diff {plan.iteration}{session} (the whole change), dialectic adopt{session} (take it)"
+    return f"next: dialectic best{session} (the incumbent that it did not beat)"

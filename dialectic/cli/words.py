@@ -30,6 +30,18 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def progress(share: float, loss: float | None, tokens_per_second: float | None, remaining: float | None) -> list[str]:
+    """What a run tells of its training; ``share`` of the budget from 0 to 1, ``remaining`` in seconds."""
+    facts = [f"{100 * share:3.0f} %"]
+    if loss is not None:
+        facts.append(f"loss {loss:.3f}")
+    if tokens_per_second is not None:
+        facts.append(f"{tokens_per_second:,.0f} tokens/s")
+    if remaining is not None:
+        facts.append(f"{duration(remaining)} left")
+    return facts
+
+
 def estimate(value: Estimate) -> str:
     """An estimate with its standard deviation."""
     return f"{value.estimate:.4f} ± {value.sd:.4f}"

@@ -9,6 +9,8 @@ propose    one prepare phase: the briefing, the proposal, its refusals and its f
 plan       the plan, recorded with everything it names
 measure    one run and its scoring, as jobs
 reflect    one reflect phase and the result
+checkup    whether a machine and a research folder have what a session needs
+cage       what the system offers to keep a candidate in its folder
 closing    how a session ends, and the adoption into the top-level train.py
 """
 

@@ -10,12 +10,13 @@ execution   what a run leaves in its folder, in the reference system's format
 """
 
 from dialectic.session.execution import write_run_files
-from dialectic.session.folder import LOGS, IterationFolder, relative, remove_models, remove_work
+from dialectic.session.folder import LOGS, MODEL, IterationFolder, relative, remove_models, remove_work
 from dialectic.session.names import check_session_id, new_session_id, session_ids
 from dialectic.session.store import Iteration, Session, open_session
 
 __all__ = [
     "LOGS",
+    "MODEL",
     "Iteration",
     "IterationFolder",
     "Session",

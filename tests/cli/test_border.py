@@ -17,21 +17,6 @@ COMMANDS = ("run", "log", "show", "diff", "graph", "adopt", "sessions", "schema"
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example_and_takes_root(command: str, dialectic: Dialectic) -> None:
-    code, out, _ = dialectic(command, "--help")
-    assert code == 0
-    assert f"Example: dialectic {command}" in out
-    assert "--root" in out
-
-
-def test_help_lists_every_command(dialectic: Dialectic) -> None:
-    for arguments in ((), ("--help",)):
-        code, out, _ = dialectic(*arguments)
-        assert code == 0
-        assert all(f" {command} " in out for command in COMMANDS)
-
-
 def test_version(dialectic: Dialectic) -> None:
     assert dialectic("--version").out == f"dialectic {version('dialectic')}\n"
 
