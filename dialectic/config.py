@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -21,6 +21,11 @@ PREFIX = "DIALECTIC_"
 RUN_VARIABLES = frozenset({"ROOT", "CACHE", "RUN_DIR", "RUN_SEED", "LIVE_EVENTS"})
 """Variables of ours that are no settings: where things are, and what a run is handed."""
 
+FIXED = ("profile", "budget", "corpus", "seed", "agent", "executor")
+"""What a session keeps when it is resumed: its numbers would not compare otherwise."""
+OF_THE_COMMAND = ("iterations", "max_hours", "session", "script")
+"""What every command says anew; a path is not recorded."""
+
 SettingValue = str | int | float | bool | Path | None
 
 
@@ -30,9 +35,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     iterations: int | None = Field(default=None, ge=1)
-    """Candidates after the baseline; without it the session goes on until it is stopped."""
+    """Candidates after the baseline, also those of a resumed session from before; without it the session goes on until
+    it is stopped."""
+    max_hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """No iteration is started that might not end within so many hours from the command on."""
     session: str | None = None
-    """Name of the new session; the time when it is left out."""
+    """Name of the new session, the time when it is left out; of the one to resume, the latest when it is left out."""
     profile: str | None = None
     """Chosen from the hardware when left out."""
     budget: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -74,6 +82,26 @@ def load(root: Path, flags: Mapping[str, SettingValue]) -> Settings:
     except ValidationError as error:
         raise UsageError(_one_line(error, given, file)) from error
     return Settings.model_construct(**dict(layered))
+
+
+def resumed(settings: Settings, given: Collection[str], recorded: Mapping[str, SettingValue]) -> Settings:
+    """The settings of a resumed session: its own as ``recorded``, but for how long it goes on and what was ``given``.
+
+    Raises:
+        UsageError: a given flag would make its numbers something else than those it has.
+    """
+    for name in FIXED:
+        if name in given and name in recorded and getattr(settings, name) != recorded[name]:
+            raise UsageError(
+                f"--{name} {getattr(settings, name)}: the session was started with {name} {recorded[name]}; "
+                f"leave the flag out, or start a new session without --resume"
+            )
+    own = {
+        name: value
+        for name, value in recorded.items()
+        if name in Settings.model_fields and name not in (*OF_THE_COMMAND, *set(given) - set(FIXED))
+    }
+    return settings.model_copy(update=own)
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:

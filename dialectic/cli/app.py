@@ -54,14 +54,24 @@ def dialectic(
         typer.echo(context.get_help())
 
 
-@app.command(rich_help_panel=WORK, epilog="Example: dialectic run --iterations 3 --profile cpu --session first-night")
+@app.command(
+    rich_help_panel=WORK,
+    epilog="Example: dialectic run --iterations 3 --session first-night, "
+    "then dialectic run --resume --session first-night",
+)
 def run(
     root: Root = Here,
     iterations: Annotated[
         int | None, typer.Option(help="Candidates after the baseline.", show_default="until stopped")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a session that was stopped; --iterations is then its total.")
+    ] = False,
+    max_hours: Annotated[
+        float | None, typer.Option(metavar="H", help="Start no iteration that might not end within H hours.")
+    ] = None,
     session: Annotated[
-        str | None, typer.Option(metavar="ID", help="Name of the new session; default the time.")
+        str | None, typer.Option(metavar="ID", help="Name of the new session; with --resume default the latest.")
     ] = None,
     profile: Profile = None,
     budget: Budget = None,
@@ -83,6 +93,7 @@ def run(
 
     flags = {
         "iterations": iterations,
+        "max_hours": max_hours,
         "session": session,
         "profile": profile,
         "budget": budget,
@@ -93,7 +104,7 @@ def run(
         "seed": seed,
         "adopt": adopt,
     }
-    run_command(folder(root), flags, as_json)
+    run_command(folder(root), flags, as_json, resume)
 
 
 @app.command(rich_help_panel=READ, epilog="Example: dialectic status, or watch -n 5 dialectic status")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -44,6 +45,10 @@ class PlainLines(View):
     def opened(self, record: SessionRecord, announcement: Announcement) -> None:
         super().opened(record, announcement)
         print(safe(words.opening(announcement), 1_000), flush=True)
+
+    def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
+        super().resumed(finished)
+        print(words.resumed(len(finished)), flush=True)
 
     def phase(self, iteration: int, phase: Phase, k: int) -> None:
         super().phase(iteration, phase, k)
@@ -102,6 +107,10 @@ class JsonLines(View):
     def opened(self, record: SessionRecord, announcement: Announcement) -> None:
         super().opened(record, announcement)
         self.tell("opened", record=record.model_dump(mode="json"), announcement=announcement.model_dump(mode="json"))
+
+    def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
+        super().resumed(finished)
+        self.tell("resumed", iterations=[plan.iteration for plan, _ in finished])
 
     def phase(self, iteration: int, phase: Phase, k: int) -> None:
         super().phase(iteration, phase, k)

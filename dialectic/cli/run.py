@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dialectic.cli.interrupt import close_stdout, interruptible
@@ -39,6 +39,9 @@ class Steady:
     def opened(self, record: SessionRecord, announcement: Announcement) -> None:
         self._pass(lambda: self.watcher.opened(record, announcement))
 
+    def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
+        self._pass(lambda: self.watcher.resumed(finished))
+
     def phase(self, iteration: int, phase: Phase, k: int) -> None:
         self._pass(lambda: self.watcher.phase(iteration, phase, k))
 
@@ -58,15 +61,18 @@ class Steady:
         self._pass(lambda: self.watcher.closed(ending))
 
 
-def run(root: Path, flags: dict[str, SettingValue], as_json: bool) -> None:
-    """Run a session and draw it; raises what the loop raises."""
+def run(root: Path, flags: dict[str, SettingValue], as_json: bool, resume: bool = False) -> None:
+    """Run a session, or go on with one, and draw it; raises what the loop raises."""
     settings = load(root, flags)
 
     def session(observer: Observer) -> None:
         # The loop brings every room and its libraries with it; the user may stop it while they load.
-        from dialectic.loop import run_session
+        from dialectic.loop import resume_session, run_session
 
-        run_session(root, settings, observer)
+        if resume:
+            resume_session(root, settings, [name for name, value in flags.items() if value is not None], observer)
+        else:
+            run_session(root, settings, observer)
 
     watched(session, as_json)
 
@@ -82,15 +88,18 @@ def watched(session: Callable[[Observer], None], as_json: bool) -> None:
         with interruptible(), watcher:
             session(Steady(watcher))
     except (Interrupted, KeyboardInterrupt) as error:
-        raise Interrupted(saved(watcher.session_id, len(watcher.rows))) from error
+        raise Interrupted(saved(watcher)) from error
 
 
-def saved(session_id: str, finished: int) -> str:
-    """What an interrupted session leaves behind, in one line."""
+def saved(watcher: Watcher) -> str:
+    """What an interrupted session leaves behind, and how it goes on; two lines."""
+    session_id, finished = watcher.session_id, len(watcher.rows)
     if not session_id:
         return "interrupted before the session began; nothing was written"
     where = f"session {session_id} (`dialectic log --session {session_id}`)"
+    total = watcher.announcement.iterations if watcher.announcement else 0
+    hint = f"go on with: dialectic run --resume --session {session_id}" + (f" --iterations {total}" if total else "")
     if finished == 0:
-        return f"interrupted before the first iteration ended; what there is of it is saved in {where}"
+        return f"interrupted before the first iteration ended; what there is of it is saved in {where}\n{hint}"
     count = "1 finished iteration is" if finished == 1 else f"{finished} finished iterations are"
-    return f"interrupted: {count} saved in {where}"
+    return f"interrupted: {count} saved in {where}\n{hint}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import RenderableType
@@ -14,6 +15,8 @@ from dialectic.cli.panel import draw
 from dialectic.cli.rows import table
 from dialectic.cli.view import View
 from dialectic.state.observer import Announcement, Ending
+from dialectic.state.plan import Plan
+from dialectic.state.result import Result
 from dialectic.state.session import SessionRecord
 
 FRAMES_PER_SECOND = 4
@@ -55,6 +58,10 @@ class Screen(View):
         super().opened(record, announcement)
         self.console.print(text(words.opening(announcement), limit=1_000))
         self.live.start()
+
+    def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
+        super().resumed(finished)
+        self.console.print(text(words.resumed(len(finished))))
 
     def note(self, text_of_note: str) -> None:
         self.console.print(text(text_of_note, "yellow", limit=1_000))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from dialectic.cli import words
@@ -66,6 +67,11 @@ class View:
         self.session_id = record.session_id
         self.announcement = announcement
 
+    def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
+        for plan, result in finished:
+            View.planned(self, plan)
+            View.finished(self, plan, result)
+
     def phase(self, iteration: int, phase: Phase, k: int) -> None:
         if iteration != self.iteration:
             self.plan = None
@@ -75,7 +81,7 @@ class View:
             self.training = Training()
 
     def planned(self, plan: Plan) -> None:
-        self.plan = plan
+        self.plan, self.iteration = plan, plan.iteration
         self.knobs[experiment_id(plan.session_id, plan.iteration)] = plan.knobs
 
     def event(self, plan: Plan, event: LiveEvent) -> None:  # noqa: ARG002

@@ -61,6 +61,12 @@ def opening(told: Announcement) -> str:
     return f"session {told.session_id} · {agent} · {profile} · corpus {told.corpus} · {amount}"
 
 
+def resumed(finished: int) -> str:
+    """What a resumed session says before it goes on."""
+    count = "1 iteration is" if finished == 1 else f"{finished} iterations are"
+    return f"resumed: {count} finished, it goes on with iteration {finished + 1}"
+
+
 def ending(told: Ending) -> list[str]:
     """The last lines: where the session ended, and what became of the top-level train.py."""
     counts = f"{told.keeps} kept, {told.discards} discarded, {told.crashes} crashed"

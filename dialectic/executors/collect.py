@@ -51,10 +51,10 @@ def has_ended(folder: Path) -> bool:
     return (folder / EXIT_NAME).is_file()
 
 
-def machine_failure(folder: Path) -> bool:
-    """Whether an ended run says nothing about its candidate and so may be started anew."""
+def says_nothing(folder: Path) -> bool:
+    """Whether an ended run, stopped or failed by the machine, tells nothing of its candidate and may start anew."""
     ended = read_record(folder / EXIT_NAME, Exit)
-    return ended.reason == "machine" or bool(ended.storage_error)
+    return ended.reason in ("machine", "cancelled") or bool(ended.storage_error)
 
 
 def run_record(handle: JobHandle) -> RunRecord:

@@ -30,7 +30,7 @@ class LocalExecutor:
     name = "local"
 
     def submit(self, job: Job) -> JobHandle:
-        """Start ``job``; one that runs, or has ended without the machine failing, is only found again.
+        """Start ``job``; one that runs, or has ended neither stopped nor by a failing machine, is only found again.
 
         Raises:
             StorageError: the run's folder cannot be written.
@@ -90,7 +90,7 @@ class LocalExecutor:
         state = self.poll(handle).state
         if state == "running":
             return handle
-        return handle if state == "ended" and not collect.machine_failure(Path(job.folder)) else None
+        return handle if state == "ended" and not collect.says_nothing(Path(job.folder)) else None
 
     def _start(self, spec: JsonObject) -> JobHandle:
         folder = Path(spec["folder"])

@@ -66,7 +66,8 @@ class ScriptedExecutor:
             handle = read_record(folder / JOB_NAME, JobHandle)
             if handle.job_id != job.job_id:
                 raise ExecutorError(f"{folder}: belongs to {handle.job_id}, not to {job.job_id}; move that folder away")
-            if self.poll(handle).state != "lost":
+            state = self.poll(handle).state
+            if state == "running" or (state == "ended" and not collect.says_nothing(folder)):
                 return handle
         if entry.fault == ("score-machine" if job.job_id.endswith(SCORE_SUFFIX) else "machine"):
             raise ExecutorError(f"{job.job_id}: the scripted machine cannot be reached; mend the script and resume")

@@ -3,11 +3,13 @@
 turn       the loop itself, one page: brief, propose, plan, run, score, judge, reflect, record, learn
 house      what a session holds in memory between two iterations, rebuilt from its files
 opening    everything that is checked and made before the first run
+reopening  a session that was stopped, rebuilt from its files
 memory     the tension graph of everything on disk
 facts      the machine, the data and the profile, as prepare.py and the system tell them
 propose    one prepare phase: the briefing, the proposal, its refusals and its fallback
 plan       the plan, recorded with everything it names
 measure    one run and its scoring, as jobs
+jobs       waiting for a job, whoever started it
 reflect    one reflect phase and the result
 checkup    whether a machine and a research folder have what a session needs
 cage       what the system offers to keep a candidate in its folder
@@ -15,6 +17,6 @@ closing    how a session ends, and the adoption into the top-level train.py
 """
 
 from dialectic.loop.closing import adopt
-from dialectic.loop.turn import run_session
+from dialectic.loop.turn import resume_session, run_session
 
-__all__ = ["adopt", "run_session"]
+__all__ = ["adopt", "resume_session", "run_session"]

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from dialectic import knowledge
-from dialectic.errors import CorruptRecord, RecordError, SessionError, WorkspaceError
+from dialectic.errors import RecordError, SessionError, WorkspaceError
 from dialectic.loop.house import KNOWLEDGE, House
 from dialectic.loop.memory import fold_sessions
 from dialectic.session import Session, open_session
@@ -56,12 +56,14 @@ def _adopt_at_end(house: House) -> tuple[bool, str]:
         reasons.append("the budget was not the profile's own")
     if probability < ADOPTION_PROBABILITY:
         reasons.append(f"it is better with probability {probability:.2f}, less than {ADOPTION_PROBABILITY}")
-    if not _is_base(house.root, house.record.base_train_sha256):
+    target = house.root / "train.py"
+    # What an earlier end of this session adopted may be replaced by what is better: it is in the session's files.
+    if not target.exists() or not _is_ours(house.session, target.read_bytes()):
         reasons.append("train.py was changed since the session began")
     if reasons:
         why = "; ".join(reasons)
         return False, f"train.py is unchanged ({why}); take iteration {house.incumbent_iteration} with `{command}`"
-    write_bytes(house.root / "train.py", house.incumbent_text.encode("utf-8"))
+    write_bytes(target, house.incumbent_text.encode("utf-8"))
     return True, f"train.py is now iteration {house.incumbent_iteration}: better with probability {probability:.2f}"
 
 
@@ -74,12 +76,15 @@ def adopt(root: Path, session_id: str | None) -> str:
         WorkspaceError: ``train.py`` is neither what the session started from nor the incumbent: it would be lost.
     """
     session = open_session(root, session_id)
-    best = _best_iteration(session)
-    text = _kept_text(session, best)
+    kept = _kept(session)
+    if not kept:
+        raise SessionError(f"session {session.id} kept no candidate; there is nothing to adopt")
+    best = kept[-1]
+    text = session.candidate(best)
     target = root / "train.py"
     if target.exists() and target.read_bytes() == text:
         return f"train.py is iteration {best} of session {session.id} already"
-    if target.exists() and not _is_base(root, session.record().base_train_sha256):
+    if target.exists() and not _is_ours(session, target.read_bytes()):
         raise WorkspaceError(
             f"{target}: was changed since session {session.id} began; save it, or take the file yourself from "
             f"{session.iteration(best).train_py}"
@@ -88,28 +93,22 @@ def adopt(root: Path, session_id: str | None) -> str:
     return f"train.py is now iteration {best} of session {session.id}"
 
 
-def _best_iteration(session: Session) -> int:
-    """The last candidate that was kept; a damaged file of another one does not stand in the way."""
-    for number in reversed(session.numbers()):
+def _is_ours(session: Session, content: bytes) -> bool:
+    """Whether ``content`` is what the session started from, or a candidate of it that was kept: nothing is lost."""
+    if hashlib.sha256(content).hexdigest() == session.record().base_train_sha256:
+        return True
+    texts = [session.iteration(number).train_py for number in _kept(session)]
+    return any(path.exists() and path.read_bytes() == content for path in texts)
+
+
+def _kept(session: Session) -> list[int]:
+    """The candidates that were kept; a damaged file of another one does not stand in the way."""
+    kept = []
+    for number in session.numbers():
         try:
             result = session.read(number)[1]
         except RecordError:
             continue
         if number > 1 and result is not None and result.keep_discard_status == "keep":
-            return number
-    raise SessionError(f"session {session.id} kept no candidate; there is nothing to adopt")
-
-
-def _kept_text(session: Session, iteration: int) -> bytes:
-    path = session.iteration(iteration).train_py
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CorruptRecord(
-            f"{path}: cannot be read ({error.strerror}); restore it or adopt another session"
-        ) from error
-
-
-def _is_base(root: Path, sha256: str) -> bool:
-    path = root / "train.py"
-    return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+            kept.append(number)
+    return kept

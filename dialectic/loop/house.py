@@ -7,13 +7,15 @@ from pathlib import Path
 
 from dialectic import knowledge
 from dialectic.config import Settings
+from dialectic.errors import SessionError
 from dialectic.session import Iteration, Session, remove_models
 from dialectic.state.base import experiment_id, utc_now
 from dialectic.state.contracts import Agent, Executor
 from dialectic.state.observer import Observer, Phase
-from dialectic.state.plan import Plan
+from dialectic.state.plan import Plan, TensionRecord
 from dialectic.state.program import Steering
 from dialectic.state.result import Result
+from dialectic.state.run import Failure
 from dialectic.state.session import DataFacts, LiveState, PhaseState, ProfileFacts, SessionRecord
 from dialectic.verdict import Belief
 
@@ -50,6 +52,10 @@ class House:
     iteration: int = 1
     noted: set[str] = field(default_factory=set)
     """Knobs that program.md steers in vain, as far as the user was told."""
+    planned: Plan | None = None
+    """The plan of an iteration that a stopped runner left without a result."""
+    longest_turn: float = 0.0
+    """Seconds that the longest iteration took so far."""
 
     def experiment_id(self, iteration: int) -> str:
         """The global name of an iteration of this session."""
@@ -101,11 +107,39 @@ class House:
             )
         )
 
+    def require_baseline(self) -> None:
+        """Refuse to go on from a baseline without a score: nothing could be compared with it.
+
+        Raises:
+            SessionError: it has none.
+        """
+        if self.belief.mean is None and self.history:
+            plan, result, _ = self.history[0]
+            failure = result.failure if result else Failure()
+            raise SessionError(
+                f"the baseline has no score ({failure.kind}: {failure.message}); mend train.py and start a new "
+                f"session, or see `dialectic show 1` and {plan.execution_dir}/run.log"
+            )
+
+    def plan_ahead(self, plan: Plan) -> None:
+        """An iteration counts from its plan on: in the manifest, on the screen, and for every reader of the logs."""
+        self.session.write_manifest([*self.history, (plan, None, [])])
+        self.observer.planned(plan)
+
     def learn(self, plan: Plan, result: Result, belief: Belief) -> None:
         """Fold a finished iteration into what the session knows, in memory and on disk."""
         tensions = self.session.read(plan.iteration)[2]
-        self.history.append((plan, result, tensions))
+        self.remember(plan, result, tensions)
         self.belief = belief
+        self.graph.add(plan, result, tensions)
+        # Another session may be running beside this one: its files stay until the end folds all logs anew.
+        knowledge.write(self.root / KNOWLEDGE, self.graph, prune=False)
+        self.session.write_manifest(self.history)
+        self.observer.finished(plan, result)
+
+    def remember(self, plan: Plan, result: Result, tensions: list[TensionRecord]) -> None:
+        """Take a finished iteration into the history, and its candidate for the incumbent when it was kept."""
+        self.history.append((plan, result, tensions))
         self.known.setdefault(plan.fingerprint, self.experiment_id(plan.iteration))
         folder = self.session.iteration(plan.iteration)
         if result.verdict.decision == "keep":
@@ -113,12 +147,7 @@ class House:
                 remove_models(self.session.iteration(self.incumbent_iteration))
             self.incumbent_iteration = plan.iteration
             # As bytes: reading as text would turn the user's line endings into ours.
-            self.incumbent_text = folder.train_py.read_bytes().decode("utf-8")
+            self.incumbent_text = self.session.candidate(plan.iteration).decode("utf-8")
             remove_models(folder, but=1)
         else:
             remove_models(folder)
-        self.graph.add(plan, result, tensions)
-        # Another session may be running beside this one: its files stay until the end folds all logs anew.
-        knowledge.write(self.root / KNOWLEDGE, self.graph, prune=False)
-        self.session.write_manifest(self.history)
-        self.observer.finished(plan, result)

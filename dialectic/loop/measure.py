@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dialectic.errors import ExecutorError, Interrupted
 from dialectic.loop.house import House
+from dialectic.loop.jobs import await_job
 from dialectic.scorer.job import read_answer, scoring_job
 from dialectic.session import remove_work
 from dialectic.state.base import Metrics, Status, iteration_label
 from dialectic.state.files import make_folder
 from dialectic.state.plan import Plan
 from dialectic.state.result import ScoredRun
-from dialectic.state.run import NO_EXIT_CODE, Failure, Job, Limits, LiveEvent, RunRecord, Score
+from dialectic.state.run import NO_EXIT_CODE, Failure, Job, Limits, RunRecord, Score
 from dialectic.state.session import ProfileFacts
 from dialectic.verdict import baseline_runs
 
@@ -30,8 +28,6 @@ CPU_CLOCK_STRETCH = 4.0
 CPU_CLOCK_SLACK = 1.25
 """CPU time a core that a run may use, in budgets, beside its start and its export."""
 GRACE_SECONDS = 10.0
-POLL_SECONDS = (0.02, 0.1)
-"""Between two looks at a job: first often, so that a short one costs nothing, then seldom."""
 
 
 @dataclass
@@ -47,6 +43,7 @@ class Measurement:
     runs: list[ScoredRun] = field(default_factory=list)
     train_seconds: float = 0.0
     wall_seconds: float = 0.0
+    """Of all runs and their scoring, as their records say: a session that was stopped in between counts no pause."""
 
     @property
     def exit_code(self) -> int:
@@ -108,7 +105,6 @@ def measure(house: House, plan: Plan, rejected: Failure) -> Measurement:
 
 def _measure_once(house: House, plan: Plan, k: int, result: Measurement) -> Failure:
     """One run with its scoring; the first one decides what the iteration came to, the others add their scores."""
-    started = time.monotonic()
     house.enter(plan.iteration, "run", k)
     job = train_job(house, plan, k)
     record = await_job(house, job, lambda event: house.observer.event(plan, event))
@@ -119,7 +115,7 @@ def _measure_once(house: House, plan: Plan, k: int, result: Measurement) -> Fail
     if too_long is not None:
         status, failure = "timed_out", too_long
     if status == "completed":
-        score, failure = _score(house, plan, job, k)
+        score, failure = _score(house, plan, job, k, result)
         # A model that fails the scorer's checks was refused; one that could not be scored at all has failed.
         status = {"none": "completed", "check": "rejected"}.get(failure.kind, "failed")  # type: ignore[assignment]
     if score is not None:
@@ -128,12 +124,12 @@ def _measure_once(house: House, plan: Plan, k: int, result: Measurement) -> Fail
     if k == 1:
         result.record, result.failure, result.score, result.status = record, failure, score, status
     result.train_seconds += record.metrics.get("training_seconds", 0.0)
-    result.wall_seconds += time.monotonic() - started
+    result.wall_seconds += record.wall_seconds
     remove_work(Path(job.folder))
     return failure
 
 
-def _score(house: House, plan: Plan, job: Job, k: int) -> tuple[Score | None, Failure]:
+def _score(house: House, plan: Plan, job: Job, k: int, result: Measurement) -> tuple[Score | None, Failure]:
     house.enter(plan.iteration, "score", k)
     scoring = scoring_job(
         job,
@@ -144,7 +140,9 @@ def _score(house: House, plan: Plan, job: Job, k: int) -> tuple[Score | None, Fa
         common_environment(house.profile),
         Limits(wall_seconds=SCORE_SECONDS[house.profile.device]),
     )
-    answer = read_answer(scoring, await_job(house, scoring))
+    record = await_job(house, scoring)
+    result.wall_seconds += record.wall_seconds
+    answer = read_answer(scoring, record)
     return (None, answer) if isinstance(answer, Failure) else (answer, Failure())
 
 
@@ -185,37 +183,3 @@ def common_environment(profile: ProfileFacts) -> dict[str, str]:
         "OMP_WAIT_POLICY": "PASSIVE",
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0") if profile.device == "cuda" else "",
     }
-
-
-def await_job(house: House, job: Job, watch: Callable[[LiveEvent], None] | None = None) -> RunRecord:
-    """Submit ``job`` and wait for its end; one that was lost with its supervisor is started once more.
-
-    Raises:
-        ExecutorError: it was lost again: the machine cannot hold it, and that is not the candidate's fault.
-        Interrupted: the user stopped the session; the job was stopped first.
-    """
-    for _ in range(2):
-        record = _await_once(house, job, watch)
-        if record.failure.kind != "lost":
-            return record
-        house.observer.note(f"{job.job_id} was lost with its supervisor; it is started once more")
-    raise ExecutorError(f"{job.job_id} was lost twice ({record.failure.message}); see whether memory runs out")
-
-
-def _await_once(house: House, job: Job, watch: Callable[[LiveEvent], None] | None) -> RunRecord:
-    handle = house.executor.submit(job)
-    offset, pause = 0, POLL_SECONDS[0]
-    try:
-        while True:
-            ended = house.executor.poll(handle).state != "running"
-            if watch:
-                events, offset = house.executor.events(handle, offset)
-                for event in events:
-                    watch(event)
-            if ended:
-                return house.executor.collect(handle)
-            time.sleep(pause)
-            pause = min(pause * 1.3, POLL_SECONDS[1])
-    except Interrupted:
-        house.executor.cancel(handle)
-        raise

@@ -12,7 +12,7 @@ from dialectic.loop import facts
 from dialectic.loop.house import KNOWLEDGE, House
 from dialectic.loop.measure import longest
 from dialectic.loop.memory import fold_sessions
-from dialectic.session import LOGS, Session, check_session_id, new_session_id
+from dialectic.session import BASE_TRAIN_PY, LOGS, SCRIPT, Session, check_session_id, new_session_id
 from dialectic.state.base import utc_now
 from dialectic.state.contracts import Agent, Executor
 from dialectic.state.files import storage_error
@@ -36,22 +36,20 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
     session_id = check_session_id(settings.session) if settings.session else new_session_id(root)
     if (root / LOGS / session_id).exists():
         raise UsageError(f"session {session_id} is there already; choose another --session")
-    agent = agents.load(settings.agent, **_script(settings, settings.agent))
-    executor = executors.load(settings.executor, **_script(settings, settings.executor))
-    train_py, prepare_py, program = (_read(root / name) for name in TOP_FILES)
+    agent, executor = actors(settings)
+    train_py, prepare_py, program = (read_file(root / name) for name in TOP_FILES)
     read_knobs(train_py.decode("utf-8"))
     steering = read_steering(program.decode("utf-8"))
     profile, data, ready = facts.describe(root, settings.profile, settings.corpus, settings.budget)
-    _check_writable(root)
+    check_hours(settings, profile)
+    check_writable(root)
     if not ready:
         observer.note(f"preparing corpus {data.corpus} for profile {profile.name}: once, then it is kept in a cache")
         facts.prepare_data(root, profile.name, data.corpus)
     record = _record(root, session_id, settings, profile, data, (agent, executor), (train_py, prepare_py, program))
-    session = Session.create(root, record, prepare_py)
-    branch = workspace.start(root, session_id)
-    if branch is not None:
-        record = record.model_copy(update={"branch": branch})
-        session.write_record(record)
+    pinned = {BASE_TRAIN_PY: train_py} | ({SCRIPT: settings.script.read_bytes()} if settings.script else {})
+    session = Session.create(root, record, prepare_py, pinned)
+    record = start_branch(session, record)
     graph = fold_sessions(root, observer)
     graph.add_session(record)
     observer.opened(record, announcement(record, settings, profile))
@@ -72,6 +70,16 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
         steering=steering,
         known={one.plan.fingerprint: one.id for one in graph.history.experiments if one.plan.fingerprint},
     )
+
+
+def start_branch(session: Session, record: SessionRecord) -> SessionRecord:
+    """Give the session its branch where git allows one; asking twice makes it once."""
+    branch = workspace.start(session.root, session.id)
+    if branch is None:
+        return record
+    record = record.model_copy(update={"branch": branch})
+    session.write_record(record)
+    return record
 
 
 def _record(
@@ -99,18 +107,20 @@ def _record(
         seed=settings.seed,
         machine=facts.machine(profile),
         data=data,
-        prepare_sha256=_sha256(prepare_py),
-        program_sha256=_sha256(program),
-        base_train_sha256=_sha256(train_py),
+        prepare_sha256=sha256(prepare_py),
+        program_sha256=sha256(program),
+        base_train_sha256=sha256(train_py),
         git=workspace.facts(root),
-        config=_configuration(settings),
+        config=configuration(settings),
     )
 
 
-def announcement(record: SessionRecord, settings: Settings, profile: ProfileFacts) -> Announcement:
-    """What the session says first."""
+def announcement(record: SessionRecord, settings: Settings, profile: ProfileFacts, finished: int = 0) -> Announcement:
+    """What the session says first; ``finished`` of its iterations need no run any more."""
     candidates = settings.iterations or 0
-    runs = candidates + baseline_runs(candidates) if candidates else 0
+    runs = 0
+    if candidates:
+        runs = max(candidates + 1 - finished, 0) if finished else candidates + baseline_runs(candidates)
     return Announcement(
         session_id=record.session_id,
         agent=record.agent.name,
@@ -128,7 +138,12 @@ def announcement(record: SessionRecord, settings: Settings, profile: ProfileFact
     )
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """A top-level file, which is text.
+
+    Raises:
+        WorkspaceError: it is not there or not text.
+    """
     try:
         content = path.read_bytes()
         content.decode("utf-8")
@@ -141,7 +156,18 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _check_writable(root: Path) -> None:
+def check_hours(settings: Settings, profile: ProfileFacts) -> None:
+    """Refuse a limit in which not even the baseline is sure to end.
+
+    Raises:
+        UsageError: ``max_hours`` is that short.
+    """
+    needed = longest(profile, baseline_runs(settings.iterations or 0)) / 3600
+    if settings.max_hours is not None and settings.max_hours < needed:
+        raise UsageError(f"--max-hours {settings.max_hours:g}: the baseline may take {needed:.2f} hours; give it those")
+
+
+def check_writable(root: Path) -> None:
     """Find a read-only folder before minutes are spent on data."""
     for folder in (root, root / LOGS, root / KNOWLEDGE):
         probe = folder / ".dialectic-probe"
@@ -153,13 +179,24 @@ def _check_writable(root: Path) -> None:
             raise storage_error(probe, error) from error
 
 
-def _sha256(content: bytes) -> str:
+def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _script(settings: Settings, name: str) -> dict[str, Path | None]:
-    return {"script": settings.script} if name == "scripted" else {}
+def actors(settings: Settings) -> tuple[Agent, Executor]:
+    """The agent and the executor that the settings name.
+
+    Raises:
+        UsageError: there is none of that name, or its script cannot be used.
+    """
+
+    def script(name: str) -> dict[str, Path | None]:
+        return {"script": settings.script} if name == "scripted" else {}
+
+    agent = agents.load(settings.agent, **script(settings.agent))
+    return agent, executors.load(settings.executor, **script(settings.executor))
 
 
-def _configuration(settings: Settings) -> dict[str, str | int | float | bool | None]:
+def configuration(settings: Settings) -> dict[str, str | int | float | bool | None]:
+    """The settings as ``session.json`` keeps them; of a path its name, because it is of this machine."""
     return {name: value if not isinstance(value, Path) else value.name for name, value in dict(settings).items()}

@@ -65,6 +65,7 @@ def write_plan(house: House, iteration: int, briefing: Briefing, prepared: Prepa
         knobs=workspace.read_knobs(prepared.train_py),
         base_experiment_id=house.experiment_id(house.incumbent_iteration) if iteration > 1 else "",
         fingerprint=prepared.bounds.fingerprint(prepared.train_py),
+        rejected=prepared.rejected.message,
         filled_by=dict.fromkeys(PROPOSED, prepared.author) | dict.fromkeys(BRIEFED, "computed"),
     )
     _write_staged(house, plan, proposal)
@@ -76,7 +77,7 @@ def write_plan(house: House, iteration: int, briefing: Briefing, prepared: Prepa
         plan, prepared.train_py, patch, _tensions(house, plan, prepared), TranscendentRecord.of(third), synthesis
     )
     house.leave(iteration, "prepare", move_type=plan.move_type, author=prepared.author)
-    house.observer.planned(plan)
+    house.plan_ahead(plan)
     return plan
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Collection, Iterator
 from itertools import count
 from pathlib import Path
 
 from dialectic import verdict
 from dialectic.config import Settings
-from dialectic.errors import DialecticError, Interrupted, SessionError
+from dialectic.errors import DialecticError, Interrupted
 from dialectic.loop.closing import close
 from dialectic.loop.house import House
 from dialectic.loop.measure import measure
@@ -15,7 +18,10 @@ from dialectic.loop.opening import open_house
 from dialectic.loop.plan import write_plan
 from dialectic.loop.propose import brief, propose
 from dialectic.loop.reflect import reflect, write_result
+from dialectic.loop.reopening import reopen_house
+from dialectic.session import open_session
 from dialectic.state.observer import Ending, Observer
+from dialectic.state.plan import Plan
 from dialectic.state.result import Result
 
 
@@ -28,29 +34,64 @@ def run_session(root: Path, settings: Settings, observer: Observer) -> Ending:
     """
     house = open_house(root, settings, observer)
     with house.session.hold():
-        try:
-            for iteration in range(1, settings.iterations + 2) if settings.iterations else count(1):
-                turn(house, iteration)
-        except (DialecticError, Interrupted):
-            house.live("interrupted", is_active=False)
-            raise
-        return close(house)
+        return go_on(house)
+
+
+def resume_session(root: Path, settings: Settings, given: Collection[str], observer: Observer) -> Ending:
+    """Go on with a session that was stopped, however that happened; ``settings.iterations`` is its total.
+
+    ``given`` are the names of the settings that the command line gave; everything else is the session's own.
+
+    Raises:
+        DialecticError, Interrupted: as :func:`run_session`; or another runner holds the session.
+    """
+    session = open_session(root, settings.session)
+    with session.hold():
+        return go_on(reopen_house(session, settings, given, observer))
+
+
+def go_on(house: House) -> Ending:
+    """Turn after turn until the session has what it was asked for; then close it."""
+    try:
+        house.require_baseline()
+        for iteration in remaining(house):
+            turn(house, iteration)
+            house.require_baseline()
+    except (DialecticError, Interrupted):
+        house.live("interrupted", is_active=False)
+        raise
+    return close(house)
+
+
+def remaining(house: House) -> Iterator[int]:
+    """The iterations that are to come, as far as there is time for them; that for the baseline was looked at before."""
+    hours, total = house.settings.max_hours, house.settings.iterations
+    end = time.monotonic() + 3600 * hours if hours else math.inf
+    first = len(house.history) + 1
+    for iteration in range(first, total + 2) if total else count(first):
+        began = time.monotonic()
+        if iteration > 1 and began + house.longest_turn > end:
+            house.observer.note(f"iteration {iteration} might not end within {hours:g} hours; it is not started")
+            return
+        yield iteration
+        house.longest_turn = max(house.longest_turn, time.monotonic() - began)
+
+
+def prepare(house: House, iteration: int) -> Plan:
+    """The iteration's plan: found where a stopped runner left it, else made."""
+    if house.planned is not None and house.planned.iteration == iteration:
+        return house.planned
+    briefing = brief(house, iteration)
+    return write_plan(house, iteration, briefing, propose(house, iteration, briefing))
 
 
 def turn(house: House, iteration: int) -> Result:
     """One iteration: prepare, run, score, judge, reflect, record, learn."""
-    briefing = brief(house, iteration)
-    prepared = propose(house, iteration, briefing)
-    plan = write_plan(house, iteration, briefing, prepared)
-    measurement = measure(house, plan, prepared.rejected)
+    plan = prepare(house, iteration)
+    measurement = measure(house, plan, plan.refusal)
     house.enter(iteration, "verdict")
     judged, belief = verdict.judge(house.belief, house.experiment_id(iteration), measurement.runs)
     reflection = reflect(house, plan, measurement, judged)
     result = write_result(house, plan, measurement, judged, reflection)
     house.learn(plan, result, belief)
-    if house.belief.mean is None:
-        raise SessionError(
-            f"the baseline has no score ({result.failure.kind}: {result.failure.message}); mend train.py, "
-            f"or see `dialectic show 1` and {plan.execution_dir}/run.log"
-        )
     return result

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from dialectic.errors import SessionBusy, StorageError, UsageError
+from dialectic.errors import CorruptRecord, SessionBusy, UsageError
 from dialectic.session.folder import LOGS, IterationFolder
 from dialectic.session.names import check_session_id, session_ids
 from dialectic.state.base import experiment_id, iteration_label, utc_now
-from dialectic.state.files import make_folder, read_record, storage_error, write_bytes, write_record, write_text
+from dialectic.state.files import (
+    TEMPORARY,
+    make_folder,
+    read_record,
+    storage_error,
+    sweep,
+    sync_folder,
+    temporary_prefix,
+    write_bytes,
+    write_record,
+    write_text,
+)
 from dialectic.state.plan import Plan, TensionRecord, TranscendentRecord
 from dialectic.state.result import Result
 from dialectic.state.session import LiveState, Manifest, ManifestEntry, SessionRecord
 
 Iteration = tuple[Plan, Result | None, list[TensionRecord]]
 """One iteration as the readers see it; no result while it runs, or for ever when it was abandoned."""
+
+
+BASE_TRAIN_PY = "train.py"
+SCRIPT = "script.json"
 
 
 class Session:
@@ -32,30 +49,42 @@ class Session:
         self.folder = root / LOGS / session_id
         self.prepare_py = self.folder / "prepare.py"
         """The session's pinned copy of ``prepare.py``."""
+        self.base_train_py = self.folder / BASE_TRAIN_PY
+        """``train.py`` as the session found it."""
+        self.script = self.folder / SCRIPT
+        """What the scripted agent and executor read; there is none without them."""
 
     @classmethod
-    def create(cls, root: Path, record: SessionRecord, prepare_py: bytes) -> Session:
-        """Lay a new session down; when that fails nothing is left of it.
+    def create(
+        cls, root: Path, record: SessionRecord, prepare_py: bytes, pinned: Mapping[str, bytes] | None = None
+    ) -> Session:
+        """Lay a new session down in one step; ``pinned`` are further files that it keeps, name → content.
+
+        It is written beside its place and then moved there: whoever is killed on the way leaves no half session.
 
         Raises:
             UsageError: there is one of this name already.
             StorageError: the folder cannot be written.
         """
-        session = cls(root, record.session_id)
-        make_folder(root / LOGS)
+        session, draft = cls(root, record.session_id), cls(root, record.session_id)
+        logs = make_folder(root / LOGS)
+        sweep(logs.iterdir())
         try:
-            session.folder.mkdir()
-        except FileExistsError as error:
-            raise UsageError(f"session {session.id} is there already; choose another --session") from error
+            draft.folder = Path(tempfile.mkdtemp(TEMPORARY, temporary_prefix(session.id), logs))
+            draft.folder.chmod(0o755)
+            for name, content in {session.prepare_py.name: prepare_py, **(pinned or {})}.items():
+                write_bytes(draft.folder / name, content)
+            draft.write_record(record)
+            draft.write_manifest([])
+            draft.folder.rename(session.folder)
+            sync_folder(logs)
         except OSError as error:
+            if session.folder.exists():
+                raise UsageError(f"session {session.id} is there already; choose another --session") from error
             raise storage_error(session.folder, error) from error
-        try:
-            write_bytes(session.prepare_py, prepare_py)
-            session.write_record(record)
-            session.write_manifest([])
-        except StorageError:
-            shutil.rmtree(session.folder, ignore_errors=True)
-            raise
+        finally:
+            if draft.folder != session.folder:
+                shutil.rmtree(draft.folder, ignore_errors=True)
         return session
 
     def write_record(self, record: SessionRecord) -> None:
@@ -114,6 +143,20 @@ class Session:
     def history(self) -> list[Iteration]:
         """Every iteration that has a plan, in order."""
         return [self.read(number) for number in self.numbers()]
+
+    def candidate(self, number: int) -> bytes:
+        """``train.py`` of iteration ``number``.
+
+        Raises:
+            CorruptRecord: it cannot be read.
+        """
+        path = self.iteration(number).train_py
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise CorruptRecord(
+                f"{path}: cannot be read ({error.strerror}); restore it or use another session"
+            ) from error
 
     def write_plan(
         self,
@@ -189,6 +232,8 @@ class Session:
         try:
             with path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(event, sort_keys=True) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
         except OSError as error:
             raise storage_error(path, error) from error
 

@@ -84,8 +84,9 @@ class Executor(Protocol):
     """Where a run happens.
 
     An implementer writes ``job.json`` (the :class:`JobHandle`) into the job's folder before the process starts, starts
-    nothing twice, survives the runner's death, and reports a candidate's failure in the :class:`RunRecord`; it raises
-    :class:`~dialectic.errors.ExecutorError` only when the machine failed.
+    nothing twice that tells of its candidate (what was cancelled or lost does not), survives the runner's death, and
+    reports a candidate's failure in the :class:`RunRecord`; it raises :class:`~dialectic.errors.ExecutorError` only
+    when the machine failed.
     """
 
     name: str

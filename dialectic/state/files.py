@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +17,7 @@ from dialectic.errors import CorruptRecord, NewerSchema, StorageError
 from dialectic.state.base import SCHEMA_VERSION, JsonObject, Record
 
 R = TypeVar("R", bound=Record)
+TEMPORARY = ".tmp"
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
@@ -51,7 +54,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     make_folder(path.parent)
     temporary = ""
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        descriptor, temporary = tempfile.mkstemp(TEMPORARY, temporary_prefix(path.name), path.parent)
         with os.fdopen(descriptor, "wb") as stream:
             os.fchmod(stream.fileno(), 0o644)
             stream.write(content)
@@ -65,6 +68,25 @@ def write_bytes(path: Path, content: bytes) -> None:
     finally:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
+
+
+def temporary_prefix(name: str) -> str:
+    """The beginning of a temporary name for ``name`` that tells which process it belongs to."""
+    return f".{name}.{os.getpid()}."
+
+
+def sweep(paths: Iterable[Path]) -> None:
+    """Remove the temporary files and folders among ``paths`` whose process was killed before it could."""
+    for path in paths:
+        owner = path.name.removesuffix(TEMPORARY).split(".")[-2:-1]
+        if not (path.name.endswith(TEMPORARY) and owner and owner[0].isdecimal()):
+            continue
+        try:
+            os.kill(int(owner[0]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        except (OSError, OverflowError):
+            continue
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from dialectic.state.base import Value
@@ -57,6 +58,9 @@ class Observer(Protocol):
 
     def opened(self, record: SessionRecord, announcement: Announcement) -> None:
         """The session is laid down; nothing has run."""
+
+    def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
+        """The session goes on after these iterations; told once, after :meth:`opened`, and only when it was resumed."""
 
     def phase(self, iteration: int, phase: Phase, k: int) -> None:
         """A phase begins; ``k`` is the run's number within the iteration where there is one, else 1."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from dialectic.state.base import FilledBy, JsonObject, MoveType, Record, Side, Text, without_nulls
 from dialectic.state.proposal import Edit, Prediction, Source, Transcendent
+from dialectic.state.run import Failure
 
 NOT_RECORDED = "not recorded"
 """Stands in an upgraded file where an older writer left text out."""
@@ -56,7 +57,14 @@ class Plan(Record):
     """The incumbent that the edits applied to; empty for the baseline."""
     fingerprint: str = ""
     """SHA-256 of the candidate's normalised syntax tree with profile, budget and data."""
+    rejected: str = ""
+    """Why nothing was run: every proposal was refused. Empty in every other plan (and in older files)."""
     filled_by: dict[str, FilledBy] = {}
+
+    @property
+    def refusal(self) -> Failure:
+        """``rejected`` as the failure that it is; of kind ``none`` where there is something to run."""
+        return Failure(kind="rejected", message=self.rejected) if self.rejected else Failure()
 
     @classmethod
     def upgrade(cls, data: JsonObject) -> JsonObject:

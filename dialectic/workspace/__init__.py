@@ -11,7 +11,7 @@ branch     the session's history as a branch of the user's repository
 
 from __future__ import annotations
 
-from dialectic.workspace.branch import commit, facts, start
+from dialectic.workspace.branch import commit, facts, start, take_back
 from dialectic.workspace.check import Bounds, check
 from dialectic.workspace.edits import apply, fingerprint
 from dialectic.workspace.knobs import evaluate, read_knobs, set_knob
@@ -33,4 +33,5 @@ __all__ = [
     "resolve",
     "set_knob",
     "start",
+    "take_back",
 ]

@@ -70,6 +70,25 @@ def commit(root: Path, branch: str, text: str, message: str, parent: str | None 
     return None if moved is None else made
 
 
+def take_back(root: Path, branch: str, subject: str) -> None:
+    """Undo the branch's last commits whose message begins with ``subject``: no plan was recorded for them.
+
+    A commit's last parent is what the branch was at before it; see :func:`commit`.
+    """
+    git = Git.find(root)
+    if git is None or _checked_out(git, branch):
+        return
+    reason = ("-m", "dialectic: no plan was recorded")
+    while told := git.ask("log", "-1", "--no-show-signature", "--format=%H %P%n%s", _reference(branch), "--"):
+        commits, _, message = told.partition("\n")
+        tip, *parents = commits.split()
+        if not message.startswith(subject):
+            return
+        change = (_reference(branch), parents[-1], tip) if parents else ("-d", _reference(branch), tip)
+        if git.ask("update-ref", *reason, *change) is None:
+            return
+
+
 def _reference(branch: str) -> str:
     return f"refs/heads/{branch}"
 

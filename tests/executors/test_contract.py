@@ -129,6 +129,14 @@ class TestExecutor:
         executor.cancel(handle)
         assert executor.collect(handle) == record
 
+    def test_a_cancelled_run_tells_nothing_and_is_started_anew(self, executor: Executor, make_job: MakeJob) -> None:
+        job = self.job(make_job, 3)
+        executor.cancel(executor.submit(job))
+        handle = executor.submit(job)
+        assert executor.poll(handle).state == "running"
+        assert not (Path(job.folder) / "exit.json").exists()
+        executor.cancel(handle)
+
     def test_cancelling_an_ended_run_changes_nothing(self, executor: Executor, make_job: MakeJob) -> None:
         handle = executor.submit(self.job(make_job, 1))
         wait(executor, handle)

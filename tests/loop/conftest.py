@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,9 +31,13 @@ class Remembering:
         self.events: list[LiveEvent] = []
         self.notes: list[str] = []
         self.ending: Ending | None = None
+        self.before: list[int] | None = None
 
     def opened(self, record: SessionRecord, announcement: Announcement) -> None:
         self.announcement = announcement
+
+    def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
+        self.before = [plan.iteration for plan, _ in finished]
 
     def phase(self, iteration: int, phase: Phase, k: int) -> None:
         self.phases.append((iteration, phase, k))
