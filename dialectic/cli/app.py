@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dialectic.cli import hand
 from dialectic.cli.options import (
     READ,
     SETUP,
@@ -210,6 +211,9 @@ def schema(
     from dialectic.cli.schema import schema as schema_command
 
     schema_command(kind)
+
+
+app.add_typer(hand.app)
 
 
 @app.command(rich_help_panel=SETUP, epilog="Example: dialectic init my-research, then cd my-research")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import RenderableType
@@ -19,6 +19,7 @@ from dialectic.cli.rows import is_baseline, scored
 from dialectic.errors import RecordError
 from dialectic.session import Session, open_session
 from dialectic.state.base import experiment_id
+from dialectic.state.files import read_json
 from dialectic.state.plan import Plan, TensionRecord
 from dialectic.state.result import Result
 
@@ -71,8 +72,8 @@ def _screen(
     colour = STYLES.get(result.keep_discard_status, "")
     yield from _block("Verdict", [text(first, colour), *(text(line) for line in rest), text(meaning(result), "dim")])
     yield from _block("Reflection", _reflection(result))
-    agent = session.record().agent.name
-    yield from _block("Who wrote this", [text(line, "dim", PARAGRAPH) for line in authors(agent, plan, result)])
+    agents = {phase: _agent(session, plan.iteration, phase) for phase in ("prepare", "reflect")}
+    yield from _block("Who wrote this", [text(line, "dim", PARAGRAPH) for line in authors(agents, plan, result)])
     yield Text("")
     yield text(_next(plan, result, f" --session {session.id}" if named else ""), "dim")
 
@@ -178,19 +179,30 @@ def meaning(result: Result) -> str:
     return "provisional: good enough to build on, not yet beyond the noise; a lucky run can look like this"
 
 
-def authors(agent: str, plan: Plan, result: Result) -> Iterable[str]:
-    """Who wrote what of an iteration, in words."""
-    who = f"agent {agent}" + (" (code of dialectic, no model)" if agent == "builtin" else "")
+def _agent(session: Session, iteration: int, phase: str) -> str:
+    """Who was asked in a phase: the session's agent, or a person who stepped by hand."""
+    try:
+        return str(read_json(session.iteration(iteration).phase(phase) / "manifest.json")["agent"]["name"])
+    except (RecordError, KeyError, TypeError):
+        return session.record().agent.name
+
+
+def _named(agent: str) -> str:
+    return {"person": "a person", "builtin": "agent builtin (code of dialectic, no model)"}.get(agent, f"agent {agent}")
+
+
+def authors(agents: Mapping[str, str], plan: Plan, result: Result) -> Iterable[str]:
+    """Who wrote what of an iteration, in words; ``agents`` are the names of those who prepared and reflected."""
     yield "anchor, opponent, numbers and verdict: dialectic"
     proposed = {name: author for name, author in plan.filled_by.items() if name not in BRIEFED}
     reflected = {name: author for name, author in result.filled_by.items() if name not in DECIDED}
-    for part, fields in (("proposal", proposed), ("reflection", reflected)):
+    for part, phase, fields in (("proposal", "prepare", proposed), ("reflection", "reflect", reflected)):
         computed = sorted(name.replace("_", " ") for name, author in fields.items() if author == "computed")
         if fields and len(computed) == len(fields):
             yield f"{part}: dialectic, computed from the numbers"
         elif fields:
             rest = f"; computed from the numbers: {', '.join(computed)}" if computed else ""
-            yield f"{part}: {who}{rest}"
+            yield f"{part}: {_named(agents[phase])}{rest}"
 
 
 def _next(plan: Plan, result: Result, session: str) -> str:

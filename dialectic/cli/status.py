@@ -140,7 +140,8 @@ def _screen(told: dict[str, Any]) -> Iterator[RenderableType]:
         since = f" since {words.duration(told['phase_since'])}" if told["phase_since"] is not None else ""
         yield text(f"iteration {told['iteration']}{of} · {told['phase']}{since}")
     else:
-        yield text(f"{told['finished_iterations']}{of} iterations finished")
+        noun = "iteration" if told["finished_iterations"] == 1 and not of else "iterations"
+        yield text(f"{told['finished_iterations']}{of} {noun} finished")
     if told["prediction"]:
         yield text(told["prediction"], "dim", limit=1_000)
     if told["loss"] is not None:
@@ -154,6 +155,10 @@ def _screen(told: dict[str, Any]) -> Iterator[RenderableType]:
         "running": "",
         "finished": f"next: dialectic log --session {told['session_id']}",
         "interrupted": f"go on with: dialectic run --resume --session {told['session_id']}",
+        "waiting": {
+            "prepare": "by hand: edit what lies in research_state/, then dialectic execute",
+            "verdict": "by hand: write the result in research_state/current_iteration.json, then dialectic reflect",
+        }.get(told["phase"], "by hand: dialectic prepare begins the next iteration"),
         "stopped": f"its runner is gone; go on with: dialectic run --resume --session {told['session_id']}",
     }
     if hints[state]:

@@ -11,6 +11,7 @@ plan       the plan, recorded with everything it names
 measure    one run and its scoring, as jobs
 jobs       waiting for a job, whoever started it
 reflect    one reflect phase and the result
+steps      one iteration by hand, in three steps of the same functions
 checkup    whether a machine and a research folder have what a session needs
 cage       what the system offers to keep a candidate in its folder
 closing    how a session ends, and the adoption into the top-level train.py

@@ -66,7 +66,7 @@ def write_plan(house: House, iteration: int, briefing: Briefing, prepared: Prepa
         base_experiment_id=house.experiment_id(house.incumbent_iteration) if iteration > 1 else "",
         fingerprint=prepared.bounds.fingerprint(prepared.train_py),
         rejected=prepared.rejected.message,
-        filled_by=dict.fromkeys(PROPOSED, prepared.author) | dict.fromkeys(BRIEFED, "computed"),
+        filled_by=dict.fromkeys(PROPOSED, prepared.author) | dict.fromkeys((*BRIEFED, *prepared.computed), "computed"),
     )
     _write_staged(house, plan, proposal)
     third = proposal.transcendent

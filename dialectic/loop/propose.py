@@ -38,12 +38,19 @@ class Prepared:
     summary: str
     bounds: workspace.Bounds
     rejected: Failure = field(default_factory=Failure)
+    computed: tuple[str, ...] = ()
+    """Fields of the plan that its author left out, and that were computed."""
 
 
 def brief(house: House, iteration: int) -> Briefing:
     """Begin an iteration: clear the staged state, and ask the tension graph what it would do."""
     house.enter(iteration, "prepare")
     clear_staged(house.root / STAGED)
+    return ask_graph(house, iteration)
+
+
+def ask_graph(house: House, iteration: int) -> Briefing:
+    """The briefing, under ``program.md`` as it is now."""
     house.program, house.steering = _read_program(house)
     _note_strange_knobs(house)
     incumbent = house.belief.incumbent if house.belief.mean is not None else None
@@ -62,8 +69,8 @@ def clear_staged(path: Path) -> None:
 
 def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
     """The baseline's own proposal, the agent's, or the fallback's; rejected only when all of them were refused."""
-    bounds = _bounds(house)
-    context = _context(house, iteration, briefing, bounds)
+    bounds = bounds_of(house)
+    context = context_of(house, iteration, briefing, bounds)
     if iteration == 1:
         proposal = catalogue.baseline(context)
         return Prepared(proposal, "computed", house.incumbent_text, "the file as it was found", bounds)
@@ -124,7 +131,8 @@ def _note_strange_knobs(house: House) -> None:
     house.noted |= strange
 
 
-def _bounds(house: House) -> workspace.Bounds:
+def bounds_of(house: House) -> workspace.Bounds:
+    """What a candidate is held against."""
     return workspace.Bounds(
         origins=workspace.Origins(root=house.root, current=house.incumbent_text, iteration=_texts(house)),
         steering=house.steering,
@@ -145,7 +153,8 @@ def _texts(house: House) -> Callable[[str], str | None]:
     return text_of
 
 
-def _context(house: House, iteration: int, briefing: Briefing, bounds: workspace.Bounds) -> PrepareContext:
+def context_of(house: House, iteration: int, briefing: Briefing, bounds: workspace.Bounds) -> PrepareContext:
+    """What prepare is told."""
     digest = hashlib.sha256(f"{house.settings.seed}:{iteration}:agent".encode()).digest()
     return PrepareContext(
         session_id=house.session.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from dialectic.agents import computed
 from dialectic.errors import AgentError
@@ -27,19 +28,7 @@ def reflect(house: House, plan: Plan, measurement: Measurement, verdict: Verdict
     """Interpret an iteration; what the agent cannot say is computed from the numbers."""
     house.leave(plan.iteration, "verdict", decision=verdict.decision, delta=verdict.delta)
     house.enter(plan.iteration, "reflect")
-    folder = house.session.iteration(plan.iteration)
-    log = folder.run(1) / "run.log"
-    context = ReflectContext(
-        plan=plan,
-        failure=measurement.failure,
-        score=measurement.score,
-        verdict=verdict,
-        metrics=measurement.summary,
-        incumbent_metrics=_incumbent_metrics(house),
-        log_tail=tail(log, LOG_CHARACTERS) if log.exists() else "",
-        folder=make_folder(folder.phase("reflect")),
-        deadline=time.monotonic() + PHASE_SECONDS,
-    )
+    context = reflect_context(house, plan, measurement, verdict)
     author: FilledBy = "agent"
     try:
         # The baseline has nothing to interpret that the numbers do not say.
@@ -52,6 +41,23 @@ def reflect(house: House, plan: Plan, measurement: Measurement, verdict: Verdict
     return reflection, author
 
 
+def reflect_context(house: House, plan: Plan, measurement: Measurement, verdict: Verdict) -> ReflectContext:
+    """What reflect is told."""
+    folder = house.session.iteration(plan.iteration)
+    log = folder.run(1) / "run.log"
+    return ReflectContext(
+        plan=plan,
+        failure=measurement.failure,
+        score=measurement.score,
+        verdict=verdict,
+        metrics=measurement.summary,
+        incumbent_metrics=_incumbent_metrics(house),
+        log_tail=tail(log, LOG_CHARACTERS) if log.exists() else "",
+        folder=make_folder(folder.phase("reflect")),
+        deadline=time.monotonic() + PHASE_SECONDS,
+    )
+
+
 def _incumbent_metrics(house: House) -> Metrics:
     for plan, result, _ in reversed(house.history):
         if plan.iteration == house.incumbent_iteration and result is not None:
@@ -60,9 +66,14 @@ def _incumbent_metrics(house: House) -> Metrics:
 
 
 def write_result(
-    house: House, plan: Plan, measurement: Measurement, verdict: Verdict, reflected: tuple[Reflection, FilledBy]
+    house: House,
+    plan: Plan,
+    measurement: Measurement,
+    verdict: Verdict,
+    reflected: tuple[Reflection, FilledBy],
+    left: Collection[str] = (),
 ) -> Result:
-    """Compose the iteration's result and write it down."""
+    """Compose the iteration's result and write it down; ``left`` are fields that its author left to the numbers."""
     reflection, author = reflected
     folder = house.session.iteration(plan.iteration)
     status: KeepStatus = verdict.decision if measurement.runs else "crash"
@@ -100,7 +111,8 @@ def write_result(
         verdict=verdict,
         prediction_score=_fared(plan, verdict),
         cost=Cost(train_seconds=measurement.train_seconds, wall_seconds=measurement.wall_seconds),
-        filled_by=dict.fromkeys(REFLECTED, author) | {"keep_discard_status": "computed", "verdict": "computed"},
+        filled_by=dict.fromkeys(REFLECTED, author)
+        | dict.fromkeys((*left, "keep_discard_status", "verdict"), "computed"),
     )
     write_run_files(house.session, plan, result)
     _write_phase(house, plan, result, author)
