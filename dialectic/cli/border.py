@@ -65,7 +65,9 @@ def _code(command: Callable[[], None]) -> int:
     except SystemExit as leave:  # the parser's way out of a question about completion
         return leave.code if isinstance(leave.code, int) else 0
     except Refused as error:
-        complain(f"{error.format_message()} (`dialectic --help` shows the commands and flags)")
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "dialectic"
+        complain(f"{error.format_message()} (`{where} --help` shows what there is)")
         return 2
     return 0
 

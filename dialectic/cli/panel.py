@@ -72,7 +72,7 @@ def _progress(view: View) -> RenderableType:
     waited = time.monotonic() - view.phase_began
     if view.phase_name != "run" or view.training.loss is None:
         word = "starting" if view.phase_name == "run" else view.phase_name
-        line.add_row(Text(f"{word} since {words.duration(waited)}", style="dim"))
+        line.add_row(Text(f"{word} for {words.duration(waited)}", style="dim"))
         return line
     now = view.training
     line.add_column(ratio=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from dialectic.cli import words
@@ -88,8 +89,8 @@ def _heading(plan: Plan, result: Result | None) -> Text:
     return head
 
 
-def _block(title: str, lines: Iterable[Text]) -> Iterable[RenderableType]:
-    shown = [line for line in lines if line.plain]
+def _block(title: str, lines: Iterable[RenderableType]) -> Iterable[RenderableType]:
+    shown = [line for line in lines if not isinstance(line, Text) or line.plain]
     if not shown:
         return
     yield Text("")
@@ -107,17 +108,23 @@ def _prediction(plan: Plan, result: Result | None) -> Iterable[Text]:
         f"{words.signed(high)} with confidence {expected.confidence:.2f}",
         "dim",
     )
-    if result is not None and result.prediction_score is not None:
+    if result is not None and result.prediction_score is not None and not is_baseline(plan):
         fared = result.prediction_score
-        yield text(f"missed by {words.signed(fared.error)} ({fared.z:+.1f} standard deviations)", "dim")
+        measured = words.signed(expected.expected_delta + fared.error)
+        yield text(
+            f"measured {measured}, off by {words.signed(fared.error)} ({abs(fared.z):.1f} standard deviations)", "dim"
+        )
 
 
-def _tension(tension: TensionRecord) -> Iterable[Text]:
+def _tension(tension: TensionRecord) -> Iterable[RenderableType]:
     yield text(f"{tension.label} ({tension.kind})" if tension.label != tension.kind else tension.kind, "bold")
     for side, summary in (("thesis", tension.thesis_summary), ("antithesis", tension.antithesis_summary)):
         favoured = side == tension.favored_side
         line = text(f"{side}{' (favoured)' if favoured else ''}: {summary}", limit=PARAGRAPH)
-        yield Text("▸ " if favoured else "  ", style="" if favoured else "dim").append_text(line)
+        pole = Table.grid(padding=(0, 1, 0, 0))
+        pole.add_column(width=1)
+        pole.add_row("▸" if favoured else " ", line, style="" if favoured else "dim")
+        yield pole
 
 
 def _change(session: Session, plan: Plan) -> Iterable[Text]:

@@ -137,7 +137,7 @@ def _screen(told: dict[str, Any]) -> Iterator[RenderableType]:
     yield Text.assemble(text(f"session {told['session_id']} ·", "bold"), " ", (state, COLOURS.get(state, "yellow")))
     of = f" of {told['iterations']}" if told["iterations"] else ""
     if state == "running":
-        since = f" since {words.duration(told['phase_since'])}" if told["phase_since"] is not None else ""
+        since = f" for {words.duration(told['phase_since'])}" if told["phase_since"] is not None else ""
         yield text(f"iteration {told['iteration']}{of} · {told['phase']}{since}")
     else:
         noun = "iteration" if told["finished_iterations"] == 1 and not of else "iterations"

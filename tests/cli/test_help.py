@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import prepare
 from dialectic import agents, executors
 from dialectic.cli import options
 from dialectic.cli.app import app
+from dialectic.cli.init import TOP_FILES, origins
 from tests.cli.build import Builder
 from tests.cli.conftest import Dialectic
 from tests.cli.test_process import ENVIRONMENT, ROOT
@@ -151,6 +153,13 @@ def test_init_makes_a_folder_that_can_be_used_and_overwrites_nothing(tmp_path: P
     assert (code, out) == (2, "")
     assert "nothing was written" in err
     assert (folder / "train.py").read_text(encoding="utf-8") == "# mine\n"
+
+
+def test_the_wheel_carries_what_init_writes() -> None:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    carried = tool["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert carried == {name: f"dialectic/_research_folder/{name}" for name in TOP_FILES}
+    assert all(path.is_file() for path in origins().values())
 
 
 def test_init_keeps_what_else_lies_in_the_folder(tmp_path: Path, dialectic: Dialectic) -> None:

@@ -39,7 +39,9 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["log"], ["log", "--json"], ["show", "2"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["log"], ["log", "--json"], ["show", "2"], ["status"], ["best"]]
+)
 def test_help_and_readers_import_nothing_heavy(arguments: list[str], night: Builder) -> None:
     arguments = arguments if "--help" in arguments else [*arguments, "--root", str(night.root)]
     program = (

@@ -144,6 +144,7 @@ def test_show_explains_the_claim_says_who_wrote_it_and_what_comes_next(night: Bu
     assert "provisional: good enough to build on, not yet beyond the noise" in out
     assert "reflection: agent builtin (code of dialectic, no model); computed from the numbers: outcome" in out
     assert out.splitlines()[-1] == "next: dialectic diff 2 (the whole change), dialectic adopt (take it)"
+    assert "measured -0.0200, off by -0.0100 (0.5 standard deviations)" in out
     assert "next: dialectic show 4 --log" in dialectic("show", "4", "--root", night.root).out
 
 

@@ -133,6 +133,8 @@ def test_the_baseline_of_a_longer_session_runs_twice_with_other_seeds(run_script
     assert (session.iteration(1).run(2) / "exit.json").exists()
     assert observer.announcement is not None
     assert observer.announcement.runs == 7
+    # The profile's 2 s and 12 s beside them, measured on a CPU.
+    assert observer.announcement.likely_seconds == 7 * 14.0
 
 
 def test_the_same_seed_and_scores_give_the_same_session(run_script: RunScript, root: Path) -> None:
