@@ -22,6 +22,7 @@ from dialectic.session import Session, open_session
 from dialectic.state.files import read_record
 from dialectic.state.result import Result
 from dialectic.state.session import LiveState
+from dialectic.state.step import STEP, Step
 
 COLOURS = {"running": "cyan", "finished": "green"}
 
@@ -66,6 +67,7 @@ def standing(session: Session) -> dict[str, Any]:
         if belief
         else "",
         "log": str(log) if log.exists() else "",
+        "next": _next(session, state),
     }
 
 
@@ -132,6 +134,24 @@ def _remaining(live: LiveState, results: list[Result]) -> float | None:
     return max(left - spent, 0.0)
 
 
+def _next(session: Session, state: str) -> str:
+    """What a person can do now; empty while it runs."""
+    if state == "running":
+        return ""
+    step = session.root / STEP
+    by_hand = read_record(step, Step) if step.exists() else None
+    if by_hand is not None and by_hand.session_id == session.id:
+        if by_hand.executed:
+            return "by hand: write the result in research_state/current_iteration.json, then dialectic reflect"
+        return "by hand: edit what lies in research_state/, then dialectic execute"
+    if state == "waiting":
+        return "by hand: dialectic prepare begins the next iteration"
+    if state == "finished":
+        return f"next: dialectic log --session {session.id}"
+    gone = "its runner is gone; " if state == "stopped" else ""
+    return f"{gone}go on with: dialectic run --resume --session {session.id}"
+
+
 def _screen(told: dict[str, Any]) -> Iterator[RenderableType]:
     state = told["state"]
     yield Text.assemble(text(f"session {told['session_id']} ·", "bold"), " ", (state, COLOURS.get(state, "yellow")))
@@ -151,15 +171,5 @@ def _screen(told: dict[str, Any]) -> Iterator[RenderableType]:
     yield text(told["standing"] or "no scored baseline yet")
     if told["log"]:
         yield path_line("log", told["log"])
-    hints = {
-        "running": "",
-        "finished": f"next: dialectic log --session {told['session_id']}",
-        "interrupted": f"go on with: dialectic run --resume --session {told['session_id']}",
-        "waiting": {
-            "prepare": "by hand: edit what lies in research_state/, then dialectic execute",
-            "verdict": "by hand: write the result in research_state/current_iteration.json, then dialectic reflect",
-        }.get(told["phase"], "by hand: dialectic prepare begins the next iteration"),
-        "stopped": f"its runner is gone; go on with: dialectic run --resume --session {told['session_id']}",
-    }
-    if hints[state]:
-        yield text(hints[state], "dim")
+    if told["next"]:
+        yield text(told["next"], "dim")

@@ -20,6 +20,7 @@ from dialectic.state.files import make_folder, storage_error
 from dialectic.state.program import Steering
 from dialectic.state.proposal import Proposal, Refusal
 from dialectic.state.run import Failure
+from dialectic.state.step import STEP
 
 PHASE_SECONDS = 600.0
 """How long an agent may take for one phase."""
@@ -60,11 +61,13 @@ def ask_graph(house: House, iteration: int) -> Briefing:
 
 
 def clear_staged(path: Path) -> None:
-    """Remove the staged state: in the reference system one iteration's text leaked into the next."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise storage_error(path, error) from error
+    """Remove the staged state, and what says whose it was: in the reference system one iteration's text leaked into
+    the next."""
+    for part in (path, path.with_name(STEP.name)):
+        try:
+            part.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(part, error) from error
 
 
 def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:

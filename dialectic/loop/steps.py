@@ -4,7 +4,7 @@ prepare   brief the next iteration: a form in ``research_state/current_iteration
 execute   check what was edited, record the plan, run, score, judge
 reflect   take the person's words, fill in what is missing, record the result, learn
 
-Between two steps everything lies in files: the session's own, and :class:`Step`, which says whose form it is. A step
+Between two steps everything lies in files: the session's own, and ``step.json``, which says whose form it is. A step
 that was killed is done again; the run of ``execute`` is found by its handle, so nothing runs twice.
 """
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
 
 from dialectic import verdict, workspace
 from dialectic.agents import catalogue, person
@@ -28,31 +27,21 @@ from dialectic.loop.reflect import reflect as reflect_on
 from dialectic.loop.reflect import reflect_context, write_result
 from dialectic.loop.reopening import reopen_house
 from dialectic.session import Session, open_session
-from dialectic.state.base import Record
+from dialectic.state.base import Value
 from dialectic.state.files import read_record, write_bytes, write_record
 from dialectic.state.observer import Observer
 from dialectic.state.plan import Plan
 from dialectic.state.proposal import Edit, FileEdit, KnobEdit, Proposal, StagedState
 from dialectic.state.result import Result, Verdict
 from dialectic.state.session import AgentFacts
+from dialectic.state.step import STEP, Step
 from dialectic.verdict import Belief
 
-STEP = STAGED.parent / "step.json"
 CANDIDATE = STAGED.parent / "train.py"
 """The copy of the incumbent that the person edits."""
 
 
-class Step(Record):
-    """``research_state/step.json``: whose form lies beside it, and how far its iteration got."""
-
-    nullable: ClassVar[frozenset[str]] = frozenset()
-
-    session_id: str
-    iteration: int
-    executed: bool = False
-
-
-class Prompt(Record):
+class Prompt(Value):
     """What prepare tells the person."""
 
     session_id: str
@@ -78,7 +67,11 @@ def _prepare(house: House) -> Prompt:
     house.require_baseline()
     iteration = len(house.history) + 1
     if house.planned is not None:
-        raise UsageError(f"iteration {iteration} of session {house.session.id} is planned already: dialectic execute")
+        raise UsageError(
+            f"iteration {iteration} of session {house.session.id} is planned already; go on with dialectic execute, "
+            f"or with dialectic run --resume when an agent planned it"
+        )
+    _keep_edits(house, iteration)
     context = context_of(house, iteration, brief(house, iteration), bounds_of(house))
     suggestion = catalogue.baseline(context)
     if iteration > 1:
@@ -91,6 +84,15 @@ def _prepare(house: House) -> Prompt:
     write_record(house.root / STEP, Step(session_id=house.session.id, iteration=iteration))
     house.live("prepare", is_active=False)
     return Prompt(session_id=house.session.id, iteration=iteration, suggestion=suggestion)
+
+
+def _keep_edits(house: House, iteration: int) -> None:
+    """Refuse to begin anew over what was edited already."""
+    step = read_record(house.root / STEP, Step) if (house.root / STEP).exists() else None
+    ours = step is not None and (step.session_id, step.iteration) == (house.session.id, iteration)
+    path = house.root / CANDIDATE
+    if ours and path.exists() and path.read_bytes() != house.incumbent_text.encode("utf-8"):
+        raise UsageError(f"{path}: holds edits; dialectic execute runs them; to begin anew remove that file first")
 
 
 def execute(root: Path, observer: Observer) -> tuple[Plan, Measurement, Verdict]:
@@ -117,8 +119,8 @@ def _plan(house: House, step: Step, form: StagedState) -> Plan:
     iteration = len(house.history) + 1
     if iteration != step.iteration:
         raise UsageError(f"the form is of iteration {step.iteration}, and {iteration} comes next: dialectic prepare")
-    bounds = bounds_of(house)
-    context = context_of(house, iteration, ask_graph(house, iteration), bounds)
+    bounds, briefing = bounds_of(house), ask_graph(house, iteration)
+    context = context_of(house, iteration, briefing, bounds)
     if iteration == 1:
         found = catalogue.baseline(context)
         made = Prepared(found, "computed", house.incumbent_text, "the file as it was found", bounds)
@@ -133,7 +135,9 @@ def _plan(house: House, step: Step, form: StagedState) -> Plan:
             raise WorkspaceError(f"{house.root / CANDIDATE}: {refusal.reason} (then dialectic execute again)")
         train_py = workspace.apply(house.incumbent_text, found.edits)
         made = Prepared(found, "agent", train_py, "a person proposed it", bounds, computed=left)
-    return write_plan(house, iteration, brief(house, iteration), made)
+    # Unlike for other agents the staged state stays until the plan takes its place: it is the person's work.
+    house.enter(iteration, "prepare")
+    return write_plan(house, iteration, briefing, made)
 
 
 def reflect(root: Path, observer: Observer) -> Result:
@@ -149,6 +153,7 @@ def reflect(root: Path, observer: Observer) -> Result:
         # Going back to the plan has staged it anew, without what was written since.
         write_record(root / STAGED, form)
         if house.planned is None:
+            (root / STEP).unlink(missing_ok=True)
             raise UsageError(f"iteration {step.iteration} of session {session.id} is recorded already: dialectic log")
         plan, author = house.planned, person.Person(form.result)
         house.agent = author

@@ -178,6 +178,26 @@ def test_a_step_out_of_turn_is_one_line(desk: Desk, commands: list[str], code: i
     assert err.count("\n") == 1
 
 
+def test_edits_are_not_begun_anew_by_mistake(desk: Desk) -> None:
+    desk.do("prepare")
+    desk.do("prepare")
+    desk.edit("MATRIX_LR = 0.04", "MATRIX_LR = 0.05")
+    code, _, err = desk("prepare")
+    assert code == 2
+    assert "holds edits" in err
+    assert "MATRIX_LR = 0.05" in desk.candidate.read_text("utf-8")
+    assert "val_bpb 1.5000" in desk.do("execute")
+
+
+def test_the_form_of_another_session_is_not_executed(desk: Desk) -> None:
+    desk.do("prepare")
+    flags = ["--profile", "smoke", "--executor", "scripted", "--script", str(desk.folder / "script.json")]
+    desk.do("run", "--session", "other", "--iterations", "1", *flags)
+    code, _, err = desk("execute")
+    assert code == 2
+    assert "begin with dialectic prepare" in err
+
+
 def test_a_broken_form_is_one_line(desk: Desk) -> None:
     desk.do("prepare")
     desk.write(move_type="guess")
