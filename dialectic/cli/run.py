@@ -10,7 +10,7 @@ from dialectic.cli.output import is_terminal
 from dialectic.cli.plain import JsonLines, PlainLines
 from dialectic.cli.screen import Screen
 from dialectic.config import SettingValue, load
-from dialectic.errors import Interrupted
+from dialectic.errors import DataError, ExecutorError, Interrupted, StorageError
 from dialectic.state.observer import Announcement, Ending, Observer, Phase
 from dialectic.state.plan import Plan
 from dialectic.state.result import Result
@@ -81,7 +81,8 @@ def watched(session: Callable[[Observer], None], as_json: bool) -> None:
     """Run ``session`` under the observer that fits standard output.
 
     Raises:
-        Interrupted: the user stopped it; the text says what was saved.
+        Interrupted: the user stopped it; the text says what was saved, and how the session goes on.
+        ExecutorError, DataError, StorageError: the machine failed; the text says how the session goes on after that.
     """
     watcher: Watcher = JsonLines() if as_json else Screen() if is_terminal() else PlainLines()
     try:
@@ -89,17 +90,26 @@ def watched(session: Callable[[Observer], None], as_json: bool) -> None:
             session(Steady(watcher))
     except (Interrupted, KeyboardInterrupt) as error:
         raise Interrupted(saved(watcher)) from error
+    except (ExecutorError, DataError, StorageError) as error:
+        if not watcher.session_id:
+            raise
+        raise type(error)(f"{error}; {going_on(watcher)}") from error
 
 
 def saved(watcher: Watcher) -> str:
-    """What an interrupted session leaves behind, and how it goes on; two lines."""
+    """What an interrupted session leaves behind, and how it goes on, in one line."""
     session_id, finished = watcher.session_id, len(watcher.rows)
     if not session_id:
         return "interrupted before the session began; nothing was written"
-    where = f"session {session_id} (`dialectic log --session {session_id}`)"
-    total = watcher.announcement.iterations if watcher.announcement else 0
-    hint = f"go on with: dialectic run --resume --session {session_id}" + (f" --iterations {total}" if total else "")
+    where = f"session {session_id} (`dialectic log --session {session_id}`); {going_on(watcher)}"
     if finished == 0:
-        return f"interrupted before the first iteration ended; what there is of it is saved in {where}\n{hint}"
+        return f"interrupted before the first iteration ended; what there is of it is saved in {where}"
     count = "1 finished iteration is" if finished == 1 else f"{finished} finished iterations are"
-    return f"interrupted: {count} saved in {where}\n{hint}"
+    return f"interrupted: {count} saved in {where}"
+
+
+def going_on(watcher: Watcher) -> str:
+    """The command that goes on with the session, up to the same total."""
+    total = watcher.announcement.iterations if watcher.announcement else 0
+    command = f"go on with: dialectic run --resume --session {watcher.session_id}"
+    return f"{command} --iterations {total}" if total else command

@@ -29,6 +29,7 @@ def finish(spec: dict[str, Any], record: dict[str, object]) -> int:
     folder = str(spec["folder"])
     try:
         move_outputs(str(spec["work"]), folder, spec["outputs"])
+        sync(folder, ["run.log", spec["answer"], *spec["outputs"]])
     except OSError as error:
         record["storage_error"] = record["storage_error"] or f"{error.filename}: {error.strerror}"
     remove_tree(str(spec["private"]))
@@ -45,6 +46,19 @@ def move_outputs(work: str, folder: str, names: list[str]) -> None:
                 os.replace(source, os.path.join(folder, name))  # noqa: PTH105, PTH118
         except FileNotFoundError:
             continue
+
+
+def sync(folder: str, names: list[str]) -> None:
+    """Make the files that are there durable: when the power goes, ``exit.json`` must not outlive what it speaks of."""
+    for name in filter(None, names):
+        try:
+            descriptor = os.open(os.path.join(folder, name), os.O_RDONLY)  # noqa: PTH118
+        except OSError:
+            continue
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def remove_tree(path: str) -> None:

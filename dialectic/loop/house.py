@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from dialectic import knowledge
@@ -106,6 +110,19 @@ class House:
                 }
             )
         )
+
+    def remaining(self) -> Iterator[int]:
+        """The iterations that are to come, as far as there is time; that for the baseline was looked at before."""
+        hours, total = self.settings.max_hours, self.settings.iterations
+        end = time.monotonic() + 3600 * hours if hours else math.inf
+        first = len(self.history) + 1
+        for iteration in range(first, total + 2) if total else count(first):
+            began = time.monotonic()
+            if iteration > 1 and began + self.longest_turn > end:
+                self.observer.note(f"iteration {iteration} might not end within {hours:g} hours; it is not started")
+                return
+            yield iteration
+            self.longest_turn = max(self.longest_turn, time.monotonic() - began)
 
     def require_baseline(self) -> None:
         """Refuse to go on from a baseline without a score: nothing could be compared with it.

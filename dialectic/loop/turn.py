@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Collection, Iterator
-from itertools import count
+from collections.abc import Collection
 from pathlib import Path
 
 from dialectic import verdict
@@ -54,27 +51,13 @@ def go_on(house: House) -> Ending:
     """Turn after turn until the session has what it was asked for; then close it."""
     try:
         house.require_baseline()
-        for iteration in remaining(house):
+        for iteration in house.remaining():
             turn(house, iteration)
             house.require_baseline()
     except (DialecticError, Interrupted):
         house.live("interrupted", is_active=False)
         raise
     return close(house)
-
-
-def remaining(house: House) -> Iterator[int]:
-    """The iterations that are to come, as far as there is time for them; that for the baseline was looked at before."""
-    hours, total = house.settings.max_hours, house.settings.iterations
-    end = time.monotonic() + 3600 * hours if hours else math.inf
-    first = len(house.history) + 1
-    for iteration in range(first, total + 2) if total else count(first):
-        began = time.monotonic()
-        if iteration > 1 and began + house.longest_turn > end:
-            house.observer.note(f"iteration {iteration} might not end within {hours:g} hours; it is not started")
-            return
-        yield iteration
-        house.longest_turn = max(house.longest_turn, time.monotonic() - began)
 
 
 def prepare(house: House, iteration: int) -> Plan:

@@ -78,8 +78,9 @@ def temporary_prefix(name: str) -> str:
 def sweep(paths: Iterable[Path]) -> None:
     """Remove the temporary files and folders among ``paths`` whose process was killed before it could."""
     for path in paths:
-        owner = path.name.removesuffix(TEMPORARY).split(".")[-2:-1]
-        if not (path.name.endswith(TEMPORARY) and owner and owner[0].isdecimal()):
+        # Ours end in the process id and something random, a supervisor's in the process id alone.
+        owner = [part for part in path.name.removesuffix(TEMPORARY).split(".")[-2:] if part.isdecimal()]
+        if not path.name.endswith(TEMPORARY) or not owner:
             continue
         try:
             os.kill(int(owner[0]), 0)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Dialectic
 from tests.cli.test_process import ROOT, finish, on_terminal, start, wait_for
 
-SCRIPT = {
+SCRIPT: dict[str, Any] = {
     "agent": {"prepare": [{"knobs": {"MATRIX_LR": "0.05"}}, {"knobs": {"MATRIX_LR": "0.03"}}]},
     "executor": {
         "default": {"val_bpb": 2.0},
@@ -77,6 +79,46 @@ def test_an_interrupted_session_is_saved_and_says_so(folder: Path, smoke_cache: 
     told = json.loads(dialectic("sessions", "--json", "--root", folder).out)
     assert told[0]["state"] == "interrupted"
     assert told[0]["finished_iterations"] == 3
+
+
+def test_an_interrupted_session_is_resumed_and_no_run_is_doubled(
+    folder: Path, smoke_cache: Path, dialectic: Dialectic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start(*command(folder, "--iterations", "3"), DIALECTIC_CACHE=str(smoke_cache))
+    execution = folder / "experiment_logs" / "night" / "iterations" / "004" / "execution"
+    wait_for(process, "[004] run")
+    while not (execution / "job.json").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    code, _, err = finish(process)
+    assert code == 130
+    assert err.endswith("go on with: dialectic run --resume --session night --iterations 3\n")
+    assert json.loads((execution / "exit.json").read_text("utf-8"))["reason"] == "cancelled"
+    counted = [
+        len(json.loads(dialectic("log", "--json", "--root", folder).out)),
+        json.loads(dialectic("sessions", "--json", "--root", folder).out)[0]["iterations"],
+        json.loads((folder / "experiment_logs" / "night" / "manifest.json").read_text("utf-8"))["latest_iteration"],
+        sum(
+            node["type"] == "experiment"
+            for node in json.loads(dialectic("graph", "--json", "--root", folder).out)["nodes"]
+        ),
+    ]
+    assert counted == [4, 4, 4, 4]
+    shorter = SCRIPT | {"executor": SCRIPT["executor"] | {"iterations": {}}}
+    (folder / "script.json").write_text(json.dumps(shorter), "utf-8")
+    monkeypatch.setenv("DIALECTIC_CACHE", str(smoke_cache))
+    script = ["--script", str(folder / "script.json")]
+    code, out, err = dialectic("run", "--resume", "--root", folder, "--iterations", "3", "--json", *script)
+    assert (code, err) == (0, "")
+    told = [json.loads(line) for line in out.splitlines()]
+    assert told[1] == told[1] | {"type": "resumed", "iterations": [1, 2, 3]}
+    assert [one["iteration"] for one in told if one["type"] == "finished"] == [4]
+    assert [one["status"] for one in json.loads(dialectic("log", "--json", "--root", folder).out)] == [
+        "completed",
+        "completed",
+        "failed",
+        "completed",
+    ]
 
 
 def test_the_panel_through_the_loop(folder: Path, smoke_cache: Path) -> None:

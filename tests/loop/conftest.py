@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dialectic.config import SettingValue, load
-from dialectic.loop import run_session
+from dialectic.loop import resume_session, run_session
 from dialectic.session import Session, open_session
 from dialectic.state.observer import Announcement, Ending, Phase
 from dialectic.state.plan import Plan
@@ -80,6 +80,7 @@ def add_profile(prepare_py: Path) -> None:
     prepare_py.write_text(text.replace(profiles, more), "utf-8")
 
 
+ResumeScript = Callable[..., Remembering]
 RunScript = Callable[..., tuple[Session, Remembering]]
 
 
@@ -99,3 +100,16 @@ def run_script(root: Path) -> RunScript:
         return open_session(root, settings.session), observer
 
     return run
+
+
+@pytest.fixture
+def resume_script(root: Path) -> ResumeScript:
+    """Resumes a session by its id: ``resume_script("night", iterations=4)``; the flags are those that were given."""
+
+    def resume(session: str, **flags: SettingValue) -> Remembering:
+        observer = Remembering()
+        given = flags | {"session": session}
+        resume_session(root, load(root, given), list(given), observer)
+        return observer
+
+    return resume

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dialectic.state.session import GitFacts
-from dialectic.workspace import commit, facts, start
+from dialectic.workspace import commit, facts, start, take_back
 from tests.workspace.repository import git, repository
 
 BRANCH = "dialectic/night"
@@ -248,3 +248,31 @@ def test_text_is_kept_byte_for_byte(tmp_path: Path) -> None:
     shown = subprocess.run(["git", "cat-file", "blob", f"{made}:train.py"], cwd=root, check=True, capture_output=True)
     assert shown.stdout == text.encode()
     assert git(root, "ls-tree", made, "train.py").startswith("100755 ")
+
+
+def test_a_commit_without_a_plan_is_taken_back(tmp_path: Path) -> None:
+    root = repository(tmp_path / "repo", "A = 1\n")
+    head = git(root, "rev-parse", "HEAD")
+    start(root, "night")
+    first = commit(root, BRANCH, "A = 1\n", "night:001 exploit\n\nPrediction", head)
+    second = commit(root, BRANCH, "A = 2\n", "night:002 exploit", first)
+    commit(root, BRANCH, "A = 3\n", "night:003 negate", first)
+    user = Untouched(root)
+    take_back(root, BRANCH, "night:004 ")
+    take_back(root, BRANCH, "night:003 ")
+    assert git(root, "rev-parse", BRANCH) == second
+    for subject in ("night:002 ", "night:001 "):
+        take_back(root, BRANCH, subject)
+    assert git(root, "rev-parse", BRANCH) == head
+    user.check()
+
+
+def test_the_only_commit_of_a_branch_is_taken_back_with_the_branch(tmp_path: Path) -> None:
+    root = tmp_path / "repo"
+    root.mkdir()
+    git(root, "init", "-q", "-b", "main")
+    assert start(root, "night") == BRANCH
+    assert commit(root, BRANCH, "A = 1\n", "night:001 exploit") is not None
+    take_back(root, BRANCH, "night:001 ")
+    assert git(root, "for-each-ref") == ""
+    take_back(root, BRANCH, "night:001 ")
