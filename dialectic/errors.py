@@ -19,6 +19,17 @@
 
 A candidate that crashes is none of these: it is a result (design, rule 3). Every message is one line that says what
 happened and what to do about it.
+
+Exit codes of every command, by one rule:
+
+====  ================================================================================================================
+code  when
+====  ================================================================================================================
+0     it did what was asked; also when nobody reads its output any more
+1     the thing itself failed: a damaged record, a full disk, a busy session, a machine, nothing kept to adopt
+2     what the user named is not there, is taken already or makes no sense: a flag, a session, an iteration, a folder
+130   the user stopped it
+====  ================================================================================================================
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 builtin    tensions, moves and numbers in code: needs no model, no key, no network
 scripted   answers from a file: every failure made reproducible
+person     a person with an editor: the form, and what was written into it
 catalogue  the tensions that builtin knows, as data
 levers     one knob as something to move in steps
 evidence   what was measured, as a surrogate of the effect of every lever

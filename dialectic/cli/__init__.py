@@ -11,7 +11,10 @@ view      what someone who watches a session must remember
 panel     the live panel's drawing
 screen    the observer for a terminal
 plain     the observers for everything else: plain lines, and JSON lines
-run, log, show, diff, graph, sessions, schema    one command each
+parts     one part of an iteration, for show
+options   the options that several commands share, and their completion
+hand      stepping by hand: prepare, execute, reflect; steps tells the person what to edit
+run, log, show, diff, graph, sessions, schema, status, best, init, doctor    one command each
 """
 
 from __future__ import annotations

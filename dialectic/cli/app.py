@@ -7,21 +7,32 @@ from typing import Annotated
 
 import typer
 
+from dialectic.cli import hand
+from dialectic.cli.options import (
+    READ,
+    SETUP,
+    WORK,
+    Agent,
+    AsJson,
+    Budget,
+    Corpus,
+    Executor,
+    Here,
+    Number,
+    Profile,
+    Root,
+    Script,
+    Seed,
+    SessionId,
+    folder,
+)
+
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Root = Annotated[
-    Path,
-    typer.Option("--root", envvar="DIALECTIC_ROOT", metavar="DIR", help="The research folder, with train.py in it."),
-]
-SessionId = Annotated[str | None, typer.Option("--session", metavar="ID", help="The session; default the latest.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Here = Path()
 
 
 def _version(wanted: bool) -> None:
@@ -45,8 +56,9 @@ def dialectic(
 
 
 @app.command(
+    rich_help_panel=WORK,
     epilog="Example: dialectic run --iterations 3 --session first-night, "
-    "then dialectic run --resume --session first-night"
+    "then dialectic run --resume --session first-night",
 )
 def run(
     root: Root = Here,
@@ -62,13 +74,13 @@ def run(
     session: Annotated[
         str | None, typer.Option(metavar="ID", help="Name of the new session; with --resume default the latest.")
     ] = None,
-    profile: Annotated[str | None, typer.Option(help="Rules for a class of hardware; default what is found.")] = None,
-    budget: Annotated[float | None, typer.Option(help="Seconds of training instead of the profile's own.")] = None,
-    corpus: Annotated[str | None, typer.Option(help="Text to train on; default the profile's.")] = None,
-    agent: Annotated[str | None, typer.Option(help="Who prepares and reflects.", show_default="builtin")] = None,
-    script: Annotated[Path | None, typer.Option(help="What the scripted agent and executor read.")] = None,
-    executor: Annotated[str | None, typer.Option(help="Where runs happen.", show_default="local")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the session.", show_default="1")] = None,
+    profile: Profile = None,
+    budget: Budget = None,
+    corpus: Corpus = None,
+    agent: Agent = None,
+    script: Script = None,
+    executor: Executor = None,
+    seed: Seed = None,
     track: Annotated[
         str | None, typer.Option(help="Tell mlflow, tensorboard or wandb as well.", show_default="none")
     ] = None,
@@ -97,33 +109,50 @@ def run(
         "track": track,
         "adopt": adopt,
     }
-    run_command(_folder(root), flags, as_json, resume)
+    run_command(folder(root), flags, as_json, resume)
 
 
-@app.command(epilog="Example: dialectic log --session first-night")
+@app.command(rich_help_panel=READ, epilog="Example: dialectic status, or watch -n 5 dialectic status")
+def status(root: Root = Here, session: SessionId = None, as_json: AsJson = False) -> None:
+    """Say where a session stands, also while it runs in another terminal."""
+    from dialectic.cli.status import status as status_command
+
+    status_command(folder(root), session, as_json)
+
+
+@app.command(rich_help_panel=READ, epilog="Example: dialectic log --session first-night")
 def log(root: Root = Here, session: SessionId = None, as_json: AsJson = False) -> None:
     """List the iterations of a session and where it stands."""
     from dialectic.cli.log import log as log_command
 
-    raise typer.Exit(log_command(_folder(root), session, as_json))
+    raise typer.Exit(log_command(folder(root), session, as_json))
 
 
-@app.command(epilog="Example: dialectic show 2")
+@app.command(rich_help_panel=READ, epilog="Example: dialectic show 2")
 def show(
-    iteration: Annotated[str, typer.Argument(metavar="N", help="Number of the iteration: 2 or 002.")],
+    iteration: Number,
     root: Root = Here,
     session: SessionId = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only plan.json.")] = False,
+    result: Annotated[bool, typer.Option("--result", help="Only result.json.")] = False,
+    thesis: Annotated[str, typer.Option(metavar="T", help="Only the train.py of tension T's thesis.")] = "",
+    antithesis: Annotated[str, typer.Option(metavar="T", help="Only the train.py of tension T's antithesis.")] = "",
+    log: Annotated[bool, typer.Option("--log", help="Only run.log.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show one iteration: prediction, tensions, change, verdict, reflection."""
+    """Show one iteration: prediction, tensions, change, verdict, reflection; or one of its files.
+
+    T is the name of a tension, or its beginning.
+    """
+    from dialectic.cli.parts import Part
     from dialectic.cli.show import show as show_command
 
-    show_command(_folder(root), session, iteration, as_json)
+    show_command(folder(root), session, iteration, Part(plan, result, thesis, antithesis, log), as_json)
 
 
-@app.command(epilog="Example: dialectic diff 2, or dialectic diff 2 4")
+@app.command(rich_help_panel=READ, epilog="Example: dialectic diff 2, or dialectic diff 2 4")
 def diff(
-    iteration: Annotated[str, typer.Argument(metavar="N", help="Number of the iteration.")],
+    iteration: Number,
     other: Annotated[str | None, typer.Argument(metavar="[M]", help="Compare with this iteration.")] = None,
     root: Root = Here,
     session: SessionId = None,
@@ -132,18 +161,33 @@ def diff(
     """Show what a candidate changed in the incumbent's train.py, or how N and M differ."""
     from dialectic.cli.diff import diff as diff_command
 
-    diff_command(_folder(root), session, iteration, other, as_json)
+    diff_command(folder(root), session, iteration, other, as_json)
 
 
-@app.command(epilog="Example: dialectic graph --json > graph.json")
+@app.command(rich_help_panel=READ, epilog="Example: dialectic graph --json > graph.json")
 def graph(root: Root = Here, session: SessionId = None, as_json: AsJson = False) -> None:
     """Show the tension graph: what each pole measured, who opposes whom, which move comes next."""
     from dialectic.cli.graph import graph as graph_command
 
-    raise typer.Exit(graph_command(_folder(root), session, as_json))
+    raise typer.Exit(graph_command(folder(root), session, as_json))
 
 
-@app.command(epilog="Example: dialectic report, then open experiment_logs/<session>/report/report.md")
+@app.command(rich_help_panel=READ, epilog='Example: dialectic best, or cp "$(dialectic best --weights)" model.pt2')
+def best(
+    root: Root = Here,
+    session: SessionId = None,
+    weights: Annotated[bool, typer.Option("--weights", help="Only the path of its model.pt2.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Name a session's incumbent: its numbers, its train.py and its model."""
+    from dialectic.cli.best import best as best_command
+
+    best_command(folder(root), session, weights, as_json)
+
+
+@app.command(
+    rich_help_panel=READ, epilog="Example: dialectic report, then open experiment_logs/<session>/report/report.md"
+)
 def report(
     root: Root = Here,
     session: SessionId = None,
@@ -155,28 +199,28 @@ def report(
     """Write what a session came to: a page, two pictures, results.tsv and a journal."""
     from dialectic.cli.report import report as report_command
 
-    raise typer.Exit(report_command(_folder(root), session, out, as_json))
+    raise typer.Exit(report_command(folder(root), session, out, as_json))
 
 
-@app.command(epilog="Example: dialectic adopt --session first-night")
+@app.command(rich_help_panel=WORK, epilog="Example: dialectic adopt --session first-night")
 def adopt(root: Root = Here, session: SessionId = None) -> None:
     """Copy a session's incumbent over the top-level train.py."""
     from dialectic.cli.output import show as print_parts
     from dialectic.cli.output import text
     from dialectic.loop import adopt as adopt_incumbent
 
-    print_parts(text(adopt_incumbent(_folder(root), session), limit=1_000))
+    print_parts(text(adopt_incumbent(folder(root), session), limit=1_000))
 
 
-@app.command(epilog="Example: dialectic sessions")
+@app.command(rich_help_panel=READ, epilog="Example: dialectic sessions")
 def sessions(root: Root = Here, as_json: AsJson = False) -> None:
     """List the sessions of a research folder."""
     from dialectic.cli.sessions import sessions as sessions_command
 
-    raise typer.Exit(sessions_command(_folder(root), as_json))
+    raise typer.Exit(sessions_command(folder(root), as_json))
 
 
-@app.command(epilog="Example: dialectic schema plan > plan.schema.json")
+@app.command(rich_help_panel=SETUP, epilog="Example: dialectic schema plan > plan.schema.json")
 def schema(
     kind: Annotated[
         str, typer.Argument(metavar="[KIND]", help="state, plan, result, session, manifest or tension.")
@@ -190,9 +234,22 @@ def schema(
     schema_command(kind)
 
 
-def _folder(root: Path) -> Path:
-    from dialectic.errors import UsageError
+app.add_typer(hand.app)
 
-    if not root.is_dir():
-        raise UsageError(f"{root}: there is no such folder; name the research folder with --root")
-    return root.resolve()
+
+@app.command(rich_help_panel=SETUP, epilog="Example: dialectic init my-research, then cd my-research")
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder; none of these files may be there.")],
+) -> None:
+    """Make a research folder: train.py, prepare.py, program.md, README.md, .gitignore."""
+    from dialectic.cli.init import init as init_command
+
+    init_command(directory)
+
+
+@app.command(rich_help_panel=SETUP, epilog="Example: dialectic doctor, or dialectic doctor --profile h100")
+def doctor(root: Root = Here, profile: Profile = None, corpus: Corpus = None, as_json: AsJson = False) -> None:
+    """Look at everything a session needs: hardware, data, git, compiler, sandbox, agent, disk; say what to do."""
+    from dialectic.cli.doctor import doctor as doctor_command
+
+    raise typer.Exit(doctor_command(folder(root), profile, corpus, as_json))

@@ -17,6 +17,9 @@ Refused: Any = typer.BadParameter.__mro__[2]
 """Base class of what the parser raises for a command line it cannot take. Older typers take it from click, newer ones
 carry it themselves, and neither gives it a public name."""
 
+COMPLETION = "_DIALECTIC_COMPLETE"
+"""What a shell sets when it asks how a word could go on; the parser answers that itself and leaves."""
+
 
 def call(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. Nothing but a mistake of ours is raised."""
@@ -25,6 +28,8 @@ def call(arguments: Sequence[str]) -> int:
         from dialectic.cli.app import app
 
         command = typer.main.get_command(app)
+        if COMPLETION in os.environ:
+            command.main(list(arguments), prog_name="dialectic")
         with command.make_context("dialectic", list(arguments)) as context:
             _warn_of_unknown_variables()
             command.invoke(context)
@@ -57,8 +62,12 @@ def _code(command: Callable[[], None]) -> int:
         return Interrupted.exit_code
     except typer.Exit as leave:
         return leave.exit_code
+    except SystemExit as leave:  # the parser's way out of a question about completion
+        return leave.code if isinstance(leave.code, int) else 0
     except Refused as error:
-        complain(f"{error.format_message()} (`dialectic --help` shows the commands and flags)")
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "dialectic"
+        complain(f"{error.format_message()} (`{where} --help` shows what there is)")
         return 2
     return 0
 

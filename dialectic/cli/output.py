@@ -7,15 +7,15 @@ import os
 import sys
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from dialectic.state.text import clean
 
 WIDEST = 120
 """Columns that a screen uses at most: longer lines are hard to read."""
-PIPE_WIDTH = 200
-"""Columns of a line that goes into a pipe: cutting it for a terminal that is not there would lose words."""
+PIPE_WIDTH = 160
+"""Columns of a table's line that goes into a pipe: more than a screen's, so that less is cut; ``--json`` has all."""
 ONE_LINE = 2_000
 """Characters of an error or warning that are shown."""
 
@@ -49,11 +49,18 @@ def columns(target: Console) -> int:
 def show(*parts: RenderableType, wide: bool = False) -> None:
     """Print on standard output; a ``wide`` table may use all of a pipe's columns.
 
-    A plain ``str`` must not reach this: it would be read as markup.
+    A plain ``str`` must not reach this: it would be read as markup. In a pipe no line ends with spaces.
     """
     target = console()
-    for part in parts:
-        target.print(part, width=columns(target) if wide else min(target.width, WIDEST))
+    width = columns(target) if wide else min(target.width, WIDEST)
+    if target.is_terminal:
+        for part in parts:
+            target.print(part, width=width, crop=False)
+        return
+    with target.capture() as drawn:
+        for part in parts:
+            target.print(part, width=width, crop=False)
+    print("\n".join(line.rstrip() for line in drawn.get().split("\n")), end="")
 
 
 def safe(text: str, limit: int = 400) -> str:
@@ -64,6 +71,12 @@ def safe(text: str, limit: int = 400) -> str:
 def text(words: str, style: str = "", limit: int = 400) -> Text:
     """Foreign text as one line that a console may print: brackets in it are no markup."""
     return Text(safe(words, limit), style=style)
+
+
+def path_line(name: str, path: str) -> RenderableType:
+    """``name: path`` on one line however long it is: a path that was wrapped cannot be copied."""
+    # In a group, because rich joins bare texts into one that has forgotten how they may be wrapped.
+    return Group(Text(f"{name}: {safe(path, ONE_LINE)}", no_wrap=True, overflow="ignore"))
 
 
 def print_json(data: Any) -> None:

@@ -72,19 +72,14 @@ def _progress(view: View) -> RenderableType:
     waited = time.monotonic() - view.phase_began
     if view.phase_name != "run" or view.training.loss is None:
         word = "starting" if view.phase_name == "run" else view.phase_name
-        line.add_row(Text(f"{word} since {words.duration(waited)}", style="dim"))
+        line.add_row(Text(f"{word} for {words.duration(waited)}", style="dim"))
         return line
     now = view.training
-    facts = [f"{100 * now.progress:3.0f} %", f"loss {now.loss:.3f}"]
-    if now.tokens_per_second is not None:
-        facts.append(f"{now.tokens_per_second:,.0f} tokens/s")
-    if now.remaining is not None:
-        facts.append(f"{words.duration(now.remaining)} left")
     line.add_column(ratio=1)
     line.add_column(no_wrap=True, justify="right")
     line.add_row(
         ProgressBar(total=1.0, completed=now.progress, complete_style="cyan", finished_style="cyan"),
-        Text("   ".join(facts)),
+        Text("   ".join(now.facts())),
     )
     return line
 

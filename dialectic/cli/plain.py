@@ -67,14 +67,7 @@ class PlainLines(View):
         if event.type != "train_step" or not due:
             return
         self.shown_at, self.shown_tenth = now, tenth
-        facts = [f"{100 * training.progress:3.0f} %"]
-        if training.loss is not None:
-            facts.append(f"loss {training.loss:.3f}")
-        if training.tokens_per_second is not None:
-            facts.append(f"{training.tokens_per_second:,.0f} tokens/s")
-        if training.remaining is not None:
-            facts.append(f"{words.duration(training.remaining)} left")
-        self.say(", ".join(facts))
+        self.say(", ".join(training.facts()))
 
     def finished(self, plan: Plan, result: Result) -> None:
         super().finished(plan, result)

@@ -59,7 +59,8 @@ def summary(session: Session) -> dict[str, Any]:
 
 
 def state(session: Session) -> str:
-    """``running``, ``finished``, ``interrupted``, or ``stopped`` when it ended without saying so."""
+    """``running``, ``finished``, ``interrupted``, ``waiting`` for a person's next step, or ``stopped`` when it ended
+    without saying so."""
     try:
         live = read_record(session.folder / "live" / "state.json", LiveState)
     except RecordError:
@@ -67,7 +68,7 @@ def state(session: Session) -> str:
     if live.phase == "completed":
         return "finished"
     if not live.is_active:
-        return "interrupted"
+        return "interrupted" if live.phase == "interrupted" else "waiting"
     return "running" if _is_held(session) else "stopped"
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from dialectic.cli import words
 from dialectic.cli.diff import recorded_patch
 from dialectic.cli.output import STYLES, painted_diff, print_json, text
 from dialectic.cli.output import show as print_parts
+from dialectic.cli.parts import Part, show_part
 from dialectic.cli.reading import number
 from dialectic.cli.rows import is_baseline, scored
 from dialectic.errors import RecordError
 from dialectic.session import Session, open_session
 from dialectic.state.base import experiment_id
+from dialectic.state.files import read_json
 from dialectic.state.plan import Plan, TensionRecord
 from dialectic.state.result import Result
 
@@ -25,13 +28,22 @@ DIFF_LINES = 24
 """Lines of the diff that are shown; ``dialectic diff`` shows all."""
 PARAGRAPH = 1_200
 """Characters of a free text that are shown; ``--json`` has all."""
+BRIEFED = ("knowledge_anchor_experiment_id", "knowledge_opposing_experiment_id", "knowledge_selection_reason")
+DECIDED = ("verdict", "keep_discard_status")
+"""Fields of plan and result that no agent ever fills."""
 
 
-def show(root: Path, session_id: str | None, iteration: str, as_json: bool) -> None:
-    """Print plan, tensions and result of one iteration."""
+def show(root: Path, session_id: str | None, iteration: str, part: Part, as_json: bool) -> None:
+    """Print plan, tensions and result of one iteration, or the one ``part`` of it that is asked for.
+
+    Raises:
+        UsageError: there is no such iteration, tension or part.
+    """
     session = open_session(root, session_id)
     plan, result, tensions = session.read(number(iteration))
-    if as_json:
+    if part.asked:
+        show_part(session, plan, result, part)
+    elif as_json:
         print_json(
             {
                 "plan": plan.model_dump(mode="json"),
@@ -39,12 +51,12 @@ def show(root: Path, session_id: str | None, iteration: str, as_json: bool) -> N
                 "tensions": [tension.model_dump(mode="json") for tension in tensions],
             }
         )
-        return
-    print_parts(*_screen(session, plan, result, tensions))
+    else:
+        print_parts(*_screen(session, plan, result, tensions, session_id is not None))
 
 
 def _screen(
-    session: Session, plan: Plan, result: Result | None, tensions: Sequence[TensionRecord]
+    session: Session, plan: Plan, result: Result | None, tensions: Sequence[TensionRecord], named: bool
 ) -> Iterable[RenderableType]:
     yield _heading(plan, result)
     yield from _block("Prediction", _prediction(plan, result))
@@ -59,8 +71,12 @@ def _screen(
     yield from _block("Score", _score(result))
     first, *rest = words.explained(result.verdict, is_baseline(plan))
     colour = STYLES.get(result.keep_discard_status, "")
-    yield from _block("Verdict", [text(first, colour), *(text(line) for line in rest)])
+    yield from _block("Verdict", [text(first, colour), *(text(line) for line in rest), text(meaning(result), "dim")])
     yield from _block("Reflection", _reflection(result))
+    agents = {phase: _agent(session, plan.iteration, phase) for phase in ("prepare", "reflect")}
+    yield from _block("Who wrote this", [text(line, "dim", PARAGRAPH) for line in authors(agents, plan, result)])
+    yield Text("")
+    yield text(_next(plan, result, f" --session {session.id}" if named else ""), "dim")
 
 
 def _heading(plan: Plan, result: Result | None) -> Text:
@@ -73,8 +89,8 @@ def _heading(plan: Plan, result: Result | None) -> Text:
     return head
 
 
-def _block(title: str, lines: Iterable[Text]) -> Iterable[RenderableType]:
-    shown = [line for line in lines if line.plain]
+def _block(title: str, lines: Iterable[RenderableType]) -> Iterable[RenderableType]:
+    shown = [line for line in lines if not isinstance(line, Text) or line.plain]
     if not shown:
         return
     yield Text("")
@@ -92,17 +108,23 @@ def _prediction(plan: Plan, result: Result | None) -> Iterable[Text]:
         f"{words.signed(high)} with confidence {expected.confidence:.2f}",
         "dim",
     )
-    if result is not None and result.prediction_score is not None:
+    if result is not None and result.prediction_score is not None and not is_baseline(plan):
         fared = result.prediction_score
-        yield text(f"missed by {words.signed(fared.error)} ({fared.z:+.1f} standard deviations)", "dim")
+        measured = words.signed(expected.expected_delta + fared.error)
+        yield text(
+            f"measured {measured}, off by {words.signed(fared.error)} ({abs(fared.z):.1f} standard deviations)", "dim"
+        )
 
 
-def _tension(tension: TensionRecord) -> Iterable[Text]:
+def _tension(tension: TensionRecord) -> Iterable[RenderableType]:
     yield text(f"{tension.label} ({tension.kind})" if tension.label != tension.kind else tension.kind, "bold")
     for side, summary in (("thesis", tension.thesis_summary), ("antithesis", tension.antithesis_summary)):
         favoured = side == tension.favored_side
         line = text(f"{side}{' (favoured)' if favoured else ''}: {summary}", limit=PARAGRAPH)
-        yield Text("▸ " if favoured else "  ", style="" if favoured else "dim").append_text(line)
+        pole = Table.grid(padding=(0, 1, 0, 0))
+        pole.add_column(width=1)
+        pole.add_row("▸" if favoured else " ", line, style="" if favoured else "dim")
+        yield pole
 
 
 def _change(session: Session, plan: Plan) -> Iterable[Text]:
@@ -149,6 +171,53 @@ def _reflection(result: Result) -> Iterable[Text]:
     )
     for name, words_of_agent in lines:
         yield text(f"{name}: {words_of_agent}", limit=PARAGRAPH)
-    computed = sorted(name for name, author in result.filled_by.items() if author == "computed")
-    if computed:
-        yield text(f"computed from the numbers: {', '.join(computed)}", "dim")
+
+
+def meaning(result: Result) -> str:
+    """What the verdict's claim says, for someone who sees the word for the first time."""
+    if result.keep_discard_status == "crash":
+        return "crash: the run has no score, so there was nothing to compare"
+    if result.verdict.decision == "discard":
+        return "discard: the incumbent stays; going on from it promises more than going on from this candidate"
+    if result.verdict.claim == "proven":
+        return "proven: the gain is beyond the noise by a test that counts all tests of the session before it"
+    if result.iteration == 1:
+        return "provisional: the baseline stands until a candidate beats it"
+    return "provisional: good enough to build on, not yet beyond the noise; a lucky run can look like this"
+
+
+def _agent(session: Session, iteration: int, phase: str) -> str:
+    """Who was asked in a phase: the session's agent, or a person who stepped by hand."""
+    try:
+        return str(read_json(session.iteration(iteration).phase(phase) / "manifest.json")["agent"]["name"])
+    except (RecordError, KeyError, TypeError):
+        return session.record().agent.name
+
+
+def _named(agent: str) -> str:
+    return {"person": "a person", "builtin": "agent builtin (code of dialectic, no model)"}.get(agent, f"agent {agent}")
+
+
+def authors(agents: Mapping[str, str], plan: Plan, result: Result) -> Iterable[str]:
+    """Who wrote what of an iteration, in words; ``agents`` are the names of those who prepared and reflected."""
+    yield "anchor, opponent, numbers and verdict: dialectic"
+    proposed = {name: author for name, author in plan.filled_by.items() if name not in BRIEFED}
+    reflected = {name: author for name, author in result.filled_by.items() if name not in DECIDED}
+    for part, phase, fields in (("proposal", "prepare", proposed), ("reflection", "reflect", reflected)):
+        computed = sorted(name.replace("_", " ") for name, author in fields.items() if author == "computed")
+        if fields and len(computed) == len(fields):
+            yield f"{part}: dialectic, computed from the numbers"
+        elif fields:
+            rest = f"; computed from the numbers: {', '.join(computed)}" if computed else ""
+            yield f"{part}: {_named(agents[phase])}{rest}"
+
+
+def _next(plan: Plan, result: Result, session: str) -> str:
+    """What to look at or do after this screen; ``session`` is the flag that names it, where it must be named."""
+    if is_baseline(plan):
+        return f"next: dialectic log{session} (what was tried against it)"
+    if result.failure.kind != "none":
+        return f"next: dialectic show {plan.iteration} --log{session} (what the run printed)"
+    if result.keep_discard_status == "keep":
+        return f"next: dialectic diff {plan.iteration}{session} (the whole change), dialectic adopt{session} (take it)"
+    return f"next: dialectic best{session} (the incumbent that it did not beat)"

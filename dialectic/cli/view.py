@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from dialectic.cli import words
 from dialectic.cli.rows import Row, row
 from dialectic.state.base import experiment_id
 from dialectic.state.observer import Announcement, Ending, Phase
@@ -26,6 +27,10 @@ class Training:
     remaining: float | None = None
     handing_over: bool = False
     """The clock has stopped; the model is being exported."""
+
+    def facts(self) -> list[str]:
+        """The same in words."""
+        return words.progress(self.progress, self.loss, self.tokens_per_second, self.remaining)
 
 
 @dataclass
@@ -80,6 +85,10 @@ class View:
         self.knobs[experiment_id(plan.session_id, plan.iteration)] = plan.knobs
 
     def event(self, plan: Plan, event: LiveEvent) -> None:  # noqa: ARG002
+        self.hear(event)
+
+    def hear(self, event: LiveEvent) -> None:
+        """Remember what the run told."""
         if event.type == "eval_started":
             self.training = replace(self.training, progress=1.0, remaining=0.0, handing_over=True)
         if event.type != "train_step":

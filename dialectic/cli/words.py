@@ -15,6 +15,18 @@ from dialectic.state.words import estimate as estimate
 from dialectic.state.words import signed as signed
 
 
+def progress(share: float, loss: float | None, tokens_per_second: float | None, remaining: float | None) -> list[str]:
+    """What a run tells of its training; ``share`` of the budget from 0 to 1, ``remaining`` in seconds."""
+    facts = [f"{100 * share:3.0f} %"]
+    if loss is not None:
+        facts.append(f"loss {loss:.3f}")
+    if tokens_per_second is not None:
+        facts.append(f"{tokens_per_second:,.0f} tokens/s")
+    if remaining is not None:
+        facts.append(f"{duration(remaining)} left")
+    return facts
+
+
 def opening(told: Announcement) -> str:
     """The first line: who prepares, on which profile, how many runs, how long at most."""
     agent = f"agent {told.agent}" + (f" ({told.agent_reason})" if told.agent_reason else "")
@@ -23,7 +35,9 @@ def opening(told: Announcement) -> str:
         amount = f"goes on until stopped, {duration(told.budget_seconds)} of training a run"
     else:
         runs = "1 run" if told.runs == 1 else f"{told.runs} runs"
-        amount = f"{runs} of {duration(told.budget_seconds)} training, {duration(told.longest_seconds)} at most"
+        likely = f"about {duration(told.likely_seconds)}, " if told.likely_seconds else ""
+        most = f"at most {duration(told.longest_seconds)}"
+        amount = f"{runs} of {duration(told.budget_seconds)} training, {likely}{most}"
     return f"session {told.session_id} · {agent} · {profile} · corpus {told.corpus} · {amount}"
 
 

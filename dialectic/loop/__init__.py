@@ -12,6 +12,9 @@ measure    one run and its scoring, as jobs
 jobs       waiting for a job, whoever started it
 chances    second chances: an out-of-memory start and a crash before training
 reflect    one reflect phase and the result
+steps      one iteration by hand, in three steps of the same functions
+checkup    whether a machine and a research folder have what a session needs
+cage       what the system offers to keep a candidate in its folder
 closing    how a session ends, and the adoption into the top-level train.py
 """
 

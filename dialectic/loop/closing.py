@@ -14,6 +14,9 @@ from dialectic.state.files import write_bytes
 from dialectic.state.observer import Ending
 from dialectic.verdict import ADOPTION_PROBABILITY
 
+TEST_PROFILES = frozenset({"smoke"})
+"""Profiles of tests: what two seconds of training prefer means nothing for the others, so they never adopt."""
+
 
 def close(house: House) -> Ending:
     """Tell how it ended, and adopt the incumbent when the rule allows (design, rule 1)."""
@@ -47,6 +50,8 @@ def _adopt_at_end(house: House) -> tuple[bool, str]:
     reasons = []
     if not house.settings.adopt:
         reasons.append("--no-adopt was given")
+    if house.profile.name in TEST_PROFILES:
+        reasons.append(f"profile {house.profile.name} is for tests: its numbers say nothing about other profiles")
     if house.profile.overridden:
         reasons.append("the budget was not the profile's own")
     if probability < ADOPTION_PROBABILITY:

@@ -54,6 +54,8 @@ class House:
     prepare_state: PhaseState = field(default_factory=PhaseState)
     reflect_state: PhaseState = field(default_factory=PhaseState)
     iteration: int = 1
+    noted: set[str] = field(default_factory=set)
+    """Knobs that program.md steers in vain, as far as the user was told."""
     planned: Plan | None = None
     """The plan of an iteration that a stopped runner left without a result."""
     longest_turn: float = 0.0

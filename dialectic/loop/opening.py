@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dialectic import agents, executors, workspace
 from dialectic.config import Settings
-from dialectic.errors import SessionError, UsageError, WorkspaceError
+from dialectic.errors import UsageError, WorkspaceError
 from dialectic.loop import facts
 from dialectic.loop.house import KNOWLEDGE, House
 from dialectic.loop.measure import longest
@@ -22,6 +22,9 @@ from dialectic.verdict import Belief, baseline_runs
 from dialectic.workspace import read_knobs, read_steering
 
 TOP_FILES = ("train.py", "prepare.py", "program.md")
+OVERHEAD_SECONDS = {"cpu": 12.0, "mps": 30.0, "cuda": 90.0}
+"""What a run usually takes beside its budget: start, export, score. Measured for the CPU (``benchmarks/overhead.py``),
+a guess that counts one compilation for the others."""
 
 
 def open_house(root: Path, settings: Settings, observer: Observer) -> House:
@@ -32,7 +35,7 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
     """
     session_id = check_session_id(settings.session) if settings.session else new_session_id(root)
     if (root / LOGS / session_id).exists():
-        raise SessionError(f"session {session_id} is there already; choose another --session")
+        raise UsageError(f"session {session_id} is there already; choose another --session")
     agent, executor = actors(settings)
     train_py, prepare_py, program = (read_file(root / name) for name in TOP_FILES)
     read_knobs(train_py.decode("utf-8"))
@@ -130,6 +133,7 @@ def announcement(record: SessionRecord, settings: Settings, profile: ProfileFact
         budget_seconds=profile.time_budget,
         clock=profile.clock,
         longest_seconds=longest(profile, runs),
+        likely_seconds=runs * (profile.time_budget + OVERHEAD_SECONDS[profile.device]),
     )
 
 
@@ -143,7 +147,9 @@ def read_file(path: Path) -> bytes:
         content = path.read_bytes()
         content.decode("utf-8")
     except FileNotFoundError as error:
-        raise WorkspaceError(f"{path}: there is no such file; name the research folder with --root") from error
+        raise UsageError(
+            f"{path}: there is no such file; name the research folder with --root or make one with `dialectic init DIR`"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise WorkspaceError(f"{path}: cannot be read ({error})") from error
     return content

@@ -76,7 +76,7 @@ def write_plan(
         fingerprint=prepared.bounds.fingerprint(prepared.train_py),
         second_chance=chance,
         rejected=prepared.rejected.message,
-        filled_by=dict.fromkeys(PROPOSED, prepared.author) | dict.fromkeys(BRIEFED, "computed"),
+        filled_by=dict.fromkeys(PROPOSED, prepared.author) | dict.fromkeys((*BRIEFED, *prepared.computed), "computed"),
     )
     _write_staged(house, plan, proposal)
     third = proposal.transcendent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import time
 import traceback
@@ -22,6 +23,7 @@ from dialectic.state.plan import Plan
 from dialectic.state.program import Steering
 from dialectic.state.proposal import Proposal, Refusal
 from dialectic.state.run import Failure
+from dialectic.state.step import STEP
 from dialectic.state.text import clean
 
 Asked = TypeVar("Asked")
@@ -44,17 +46,21 @@ class Prepared:
     summary: str
     bounds: workspace.Bounds
     rejected: Failure = field(default_factory=Failure)
+    computed: tuple[str, ...] = ()
+    """Fields of the plan that its author left out, and that were computed."""
 
 
 def brief(house: House, iteration: int) -> Briefing:
     """Begin an iteration: clear the staged state, and ask the tension graph what it would do."""
     house.enter(iteration, "prepare")
     clear_staged(house.root / STAGED)
+    return ask_graph(house, iteration)
+
+
+def ask_graph(house: House, iteration: int) -> Briefing:
+    """The briefing, under ``program.md`` as it is now."""
     house.program, house.steering = _read_program(house)
-    for name in sorted(
-        {*house.steering.freeze, *house.steering.ranges} - {*workspace.read_knobs(house.incumbent_text)}
-    ):
-        house.observer.note(f"program.md steers {name}, but train.py has no such knob; it steers nothing")
+    _note_strange_knobs(house)
     return _briefing(house, iteration)
 
 
@@ -66,17 +72,19 @@ def _briefing(house: House, iteration: int) -> Briefing:
 
 
 def clear_staged(path: Path) -> None:
-    """Remove the staged state: in the reference system one iteration's text leaked into the next."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise storage_error(path, error) from error
+    """Remove the staged state, and what says whose it was: in the reference system one iteration's text leaked into
+    the next."""
+    for part in (path, path.with_name(STEP.name)):
+        try:
+            part.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(part, error) from error
 
 
 def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
     """The baseline's own proposal, the agent's, or the fallback's; rejected only when all of them were refused."""
-    bounds = _bounds(house)
-    context = _context(house, iteration, briefing, bounds)
+    bounds = bounds_of(house)
+    context = context_of(house, iteration, briefing, bounds)
     if iteration == 1:
         proposal = catalogue.baseline(context)
         return Prepared(proposal, "computed", house.incumbent_text, "the file as it was found", bounds)
@@ -102,8 +110,8 @@ def propose_again(house: House, plan: Plan, crash: str) -> tuple[Briefing, Prepa
     """
     author = plan.filled_by.get("prediction", "computed")
     agent = house.agent if author == "agent" else house.fallback
-    briefing, bounds = _briefing(house, plan.iteration), _bounds(house)
-    context = replace(_context(house, plan.iteration, briefing, bounds), crash=crash, crashed=plan)
+    briefing, bounds = _briefing(house, plan.iteration), bounds_of(house)
+    context = replace(context_of(house, plan.iteration, briefing, bounds), crash=crash, crashed=plan)
     proposal, refused = _ask(house, agent, context)
     if proposal is None:
         return None
@@ -160,7 +168,19 @@ def _read_program(house: House) -> tuple[str, Steering]:
         return house.program, house.steering
 
 
-def _bounds(house: House) -> workspace.Bounds:
+def _note_strange_knobs(house: House) -> None:
+    """Say once of each knob that program.md steers and train.py lacks that it steers nothing, and what is near it."""
+    knobs = workspace.read_knobs(house.incumbent_text)
+    strange = {*house.steering.freeze, *house.steering.ranges} - {*knobs}
+    for name in sorted(strange - house.noted):
+        near = difflib.get_close_matches(name.upper(), knobs, n=1)
+        guess = f"; did you mean {near[0]}?" if near else "; `dialectic show 1 --json` lists the knobs"
+        house.observer.note(f"program.md steers {name}, but train.py has no such knob, so it steers nothing{guess}")
+    house.noted |= strange
+
+
+def bounds_of(house: House) -> workspace.Bounds:
+    """What a candidate is held against."""
     return workspace.Bounds(
         origins=workspace.Origins(root=house.root, current=house.incumbent_text, iteration=_texts(house)),
         steering=house.steering,
@@ -181,7 +201,8 @@ def _texts(house: House) -> Callable[[str], str | None]:
     return text_of
 
 
-def _context(house: House, iteration: int, briefing: Briefing, bounds: workspace.Bounds) -> PrepareContext:
+def context_of(house: House, iteration: int, briefing: Briefing, bounds: workspace.Bounds) -> PrepareContext:
+    """What prepare is told."""
     digest = hashlib.sha256(f"{house.settings.seed}:{iteration}:agent".encode()).digest()
     return PrepareContext(
         session_id=house.session.id,

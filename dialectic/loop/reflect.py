@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import replace
 
 from dialectic import knowledge
@@ -31,7 +32,7 @@ def reflect(house: House, plan: Plan, measurement: Measurement, verdict: Verdict
     """Interpret an iteration; what the agent cannot say is computed from the numbers."""
     house.leave(plan.iteration, "verdict", decision=verdict.decision, delta=verdict.delta)
     house.enter(plan.iteration, "reflect")
-    context = _context(house, plan, measurement, verdict)
+    context = reflect_context(house, plan, measurement, verdict)
     author: FilledBy = "agent"
     try:
         # The baseline has nothing to interpret that the numbers do not say.
@@ -44,7 +45,8 @@ def reflect(house: House, plan: Plan, measurement: Measurement, verdict: Verdict
     return reflection, author
 
 
-def _context(house: House, plan: Plan, measurement: Measurement, verdict: Verdict) -> ReflectContext:
+def reflect_context(house: House, plan: Plan, measurement: Measurement, verdict: Verdict) -> ReflectContext:
+    """What reflect is told."""
     folder = house.session.iteration(plan.iteration)
     log = folder.run(1) / "run.log"
     context = ReflectContext(
@@ -75,10 +77,15 @@ def _incumbent_metrics(house: House) -> Metrics:
 
 
 def write_result(
-    house: House, plan: Plan, measurement: Measurement, verdict: Verdict, reflected: tuple[Reflection, FilledBy]
+    house: House,
+    plan: Plan,
+    measurement: Measurement,
+    verdict: Verdict,
+    reflected: tuple[Reflection, FilledBy],
+    left: Collection[str] = (),
 ) -> Result:
-    """Write the iteration's result down."""
-    result = compose(house, plan, measurement, verdict, reflected)
+    """Write the iteration's result down; ``left`` are fields that its author left to the numbers."""
+    result = compose(house, plan, measurement, verdict, reflected, left)
     write_run_files(house.session, plan, result)
     _write_phase(house, plan, result, reflected[1])
     house.session.write_result(result)
@@ -86,7 +93,12 @@ def write_result(
 
 
 def compose(
-    house: House, plan: Plan, measurement: Measurement, verdict: Verdict, reflected: tuple[Reflection, FilledBy]
+    house: House,
+    plan: Plan,
+    measurement: Measurement,
+    verdict: Verdict,
+    reflected: tuple[Reflection, FilledBy],
+    left: Collection[str] = (),
 ) -> Result:
     """The iteration's result; nothing is written."""
     reflection, author = reflected
@@ -127,7 +139,8 @@ def compose(
         prediction_score=_fared(plan, verdict),
         second_chance=plan.second_chance,
         cost=Cost(train_seconds=measurement.train_seconds, wall_seconds=measurement.wall_seconds),
-        filled_by=dict.fromkeys(REFLECTED, author) | {"keep_discard_status": "computed", "verdict": "computed"},
+        filled_by=dict.fromkeys(REFLECTED, author)
+        | dict.fromkeys((*left, "keep_discard_status", "verdict"), "computed"),
     )
 
 

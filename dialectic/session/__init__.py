@@ -11,7 +11,7 @@ execution   what a run leaves in its folder, in the reference system's format
 """
 
 from dialectic.session.execution import write_run_files
-from dialectic.session.folder import LOGS, IterationFolder, relative, remove_models, remove_work
+from dialectic.session.folder import LOGS, MODEL, IterationFolder, relative, remove_models, remove_work
 from dialectic.session.mending import mend, unplanned
 from dialectic.session.names import check_session_id, new_session_id, session_ids
 from dialectic.session.store import BASE_TRAIN_PY, SCRIPT, Iteration, Session, open_session
@@ -19,6 +19,7 @@ from dialectic.session.store import BASE_TRAIN_PY, SCRIPT, Iteration, Session, o
 __all__ = [
     "BASE_TRAIN_PY",
     "LOGS",
+    "MODEL",
     "SCRIPT",
     "Iteration",
     "IterationFolder",

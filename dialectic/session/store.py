@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from dialectic.errors import CorruptRecord, SessionBusy, SessionError, UsageError
+from dialectic.errors import CorruptRecord, SessionBusy, UsageError
 from dialectic.session.folder import LOGS, IterationFolder
 from dialectic.session.names import check_session_id, session_ids
 from dialectic.state.base import experiment_id, iteration_label, utc_now
@@ -63,7 +63,7 @@ class Session:
         It is written beside its place and then moved there: whoever is killed on the way leaves no half session.
 
         Raises:
-            SessionError: there is one of this name already.
+            UsageError: there is one of this name already.
             StorageError: the folder cannot be written.
         """
         session, draft = cls(root, record.session_id), cls(root, record.session_id)
@@ -80,7 +80,7 @@ class Session:
             sync_folder(logs)
         except OSError as error:
             if session.folder.exists():
-                raise SessionError(f"session {session.id} is there already; choose another --session") from error
+                raise UsageError(f"session {session.id} is there already; choose another --session") from error
             raise storage_error(session.folder, error) from error
         finally:
             if draft.folder != session.folder:

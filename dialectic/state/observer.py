@@ -33,6 +33,8 @@ class Announcement(Value):
     clock: Literal["wall", "cpu"]
     longest_seconds: float
     """How long the runs and their scoring can take at most, when each uses its whole limit; 0 without end."""
+    likely_seconds: float = 0.0
+    """How long they usually take; 0 without end, or where nobody says so."""
 
 
 class Ending(Value):

@@ -207,10 +207,11 @@ class Builder:
         self.session.write_result(result)
         return result
 
-    def live(self, phase: str, is_active: bool) -> None:
+    def live(self, phase: str, is_active: bool, iteration: int = 1, count: int = 4) -> None:
         """Write ``live/state.json``."""
         state = {"session_id": self.session.id, "phase": phase, "is_active": is_active, "updated_at": "now"}
-        more = {"current_iteration_label": "001", "experiment_index": 1, "experiment_count": 4}
+        label = iteration_label(iteration)
+        more = {"current_iteration_label": label, "experiment_index": iteration, "experiment_count": count}
         self.session.write_live(LiveState.model_validate(state | more))
 
 

@@ -37,6 +37,7 @@ def announcement() -> Announcement:
         budget_seconds=60.0,
         clock="cpu",
         longest_seconds=900.0,
+        likely_seconds=216.0,
     )
 
 

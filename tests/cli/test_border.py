@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,21 +16,6 @@ from tests.cli.conftest import Dialectic
 
 COMMANDS = ("run", "log", "show", "diff", "graph", "adopt", "sessions", "schema")
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example_and_takes_root(command: str, dialectic: Dialectic) -> None:
-    code, out, _ = dialectic(command, "--help")
-    assert code == 0
-    assert f"Example: dialectic {command}" in out
-    assert "--root" in out
-
-
-def test_help_lists_every_command(dialectic: Dialectic) -> None:
-    for arguments in ((), ("--help",)):
-        code, out, _ = dialectic(*arguments)
-        assert code == 0
-        assert all(f" {command} " in out for command in COMMANDS)
 
 
 def test_version(dialectic: Dialectic) -> None:
@@ -58,6 +44,38 @@ def test_a_wrong_command_line_is_one_line_and_exit_2(
     code, out, err = dialectic(*with_root)
     assert (code, out) == (2, "")
     assert err.startswith("dialectic: ")
+    assert err.count("\n") == 1
+
+
+def test_a_wrong_flag_names_the_help_that_lists_the_right_ones(dialectic: Dialectic) -> None:
+    assert "`dialectic log --help`" in dialectic("log", "--bogus").err
+    assert "`dialectic --help`" in dialectic("shw").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["run", "--session", "night"], 2),
+        (["run", "--root", "{empty}"], 2),
+        (["log", "--root", "{empty}"], 2),
+        (["show", "9"], 2),
+        (["adopt", "--session", "nosuch"], 2),
+        (["prepare", "--new", "--session", "night"], 2),
+        (["execute"], 2),
+        (["adopt"], 1),
+        (["best", "--weights"], 1),
+        (["run", "--resume"], 1),
+    ],
+)
+def test_two_for_what_is_not_there_or_is_taken_one_for_what_failed(
+    arguments: list[str], code: int, night: Builder, dialectic: Dialectic, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for name in ("train.py", "prepare.py", "program.md"):
+        shutil.copy(ROOT / name, night.root / name)
+    empty = str(tmp_path_factory.mktemp("empty"))
+    words = [word.replace("{empty}", empty) for word in arguments]
+    found, out, err = dialectic(*words, *([] if "--root" in words else ["--root", str(night.root)]))
+    assert (found, out) == (code, "")
     assert err.count("\n") == 1
 
 

@@ -39,7 +39,9 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["log"], ["log", "--json"], ["show", "2"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["log"], ["log", "--json"], ["show", "2"], ["status"], ["best"]]
+)
 def test_help_and_readers_import_nothing_heavy(arguments: list[str], night: Builder) -> None:
     arguments = arguments if "--help" in arguments else [*arguments, "--root", str(night.root)]
     program = (
@@ -86,7 +88,7 @@ def test_a_session_in_plain_lines(tmp_path: Path) -> None:
     assert lines[0] == "preparing corpus stdlib"
     assert "agent builtin (no key was found)" in lines[1]
     assert "profile cpu (no accelerator was found)" in lines[1]
-    assert "3 runs of 1 min 00 s training, 15 min 00 s at most" in lines[1]
+    assert "3 runs of 1 min 00 s training, about 3 min 36 s, at most 15 min 00 s" in lines[1]
     assert lines.count("[002] run") == 1
     progress = [line for line in lines if line.startswith("[002]") and "tokens/s" in line]
     assert len(progress) == 10

@@ -72,8 +72,19 @@ def root(tmp_path: Path, smoke_cache: Path, monkeypatch: pytest.MonkeyPatch) -> 
     folder.mkdir()
     for name in ("train.py", "prepare.py", "program.md"):
         shutil.copy(REPOSITORY / name, folder)
+    add_profile(folder / "prepare.py")
     monkeypatch.setenv("DIALECTIC_CACHE", str(smoke_cache))
     return folder
+
+
+def add_profile(prepare_py: Path) -> None:
+    """Give a ``prepare.py`` the profile ``tiny``: ``smoke`` by another name, because a session of ``smoke`` never
+    adopts."""
+    text = prepare_py.read_text("utf-8")
+    profiles = "yield from (h100, gpu_24gb, gpu_12gb, mps, cpu, smoke)"
+    assert profiles in text
+    more = profiles.replace("smoke)", 'smoke, replace(smoke, name="tiny"))')
+    prepare_py.write_text(text.replace(profiles, more), "utf-8")
 
 
 ResumeScript = Callable[..., Remembering]

@@ -124,7 +124,7 @@ def test_without_a_number_it_goes_on_until_it_is_stopped(
 def test_line_endings_of_the_user_survive(run_script: RunScript, root: Path) -> None:
     text = (root / "train.py").read_bytes().replace(b"\n", b"\r\n")
     (root / "train.py").write_bytes(text)
-    _, observer = run_script({"iterations": {"2": {"val_bpb": 1.2}}})
+    _, observer = run_script({"iterations": {"2": {"val_bpb": 1.2}}}, profile="tiny")
     assert observer.ending is not None
     assert observer.ending.adopted
     assert (root / "train.py").read_bytes().count(b"\r\n") == text.count(b"\r\n")

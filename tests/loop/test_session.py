@@ -133,6 +133,8 @@ def test_the_baseline_of_a_longer_session_runs_twice_with_other_seeds(run_script
     assert (session.iteration(1).run(2) / "exit.json").exists()
     assert observer.announcement is not None
     assert observer.announcement.runs == 7
+    # The profile's 2 s and 12 s beside them, measured on a CPU.
+    assert observer.announcement.likely_seconds == 7 * 14.0
 
 
 def test_the_same_seed_and_scores_give_the_same_session(run_script: RunScript, root: Path) -> None:
@@ -154,7 +156,7 @@ def test_the_users_tree_is_not_touched_before_the_end(run_script: RunScript, roo
 
 def test_a_clear_winner_is_adopted_at_the_end_and_only_then(run_script: RunScript, root: Path) -> None:
     before = (root / "train.py").read_bytes()
-    session, observer = run_script({"iterations": {"2": {"val_bpb": 1.2}}})
+    session, observer = run_script({"iterations": {"2": {"val_bpb": 1.2}}}, profile="tiny")
     assert observer.ending is not None
     assert observer.ending.adopted
     assert (root / "train.py").read_bytes() == session.iteration(2).train_py.read_bytes() != before
@@ -163,10 +165,14 @@ def test_a_clear_winner_is_adopted_at_the_end_and_only_then(run_script: RunScrip
 
 @pytest.mark.parametrize(
     ("flags", "reason"),
-    [({"budget": 1.0}, "not the profile's own"), ({"adopt": False}, "--no-adopt")],
+    [
+        ({"profile": "tiny", "budget": 1.0}, "not the profile's own"),
+        ({"profile": "tiny", "adopt": False}, "--no-adopt"),
+        ({"profile": "smoke"}, "profile smoke is for tests"),
+    ],
 )
 def test_adoption_is_refused_with_its_reason_and_the_command(
-    run_script: RunScript, root: Path, flags: dict[str, float | bool], reason: str
+    run_script: RunScript, root: Path, flags: dict[str, float | bool | str], reason: str
 ) -> None:
     before = (root / "train.py").read_bytes()
     session, observer = run_script({"iterations": {"2": {"val_bpb": 1.2}}}, **flags)
@@ -190,6 +196,15 @@ def test_nothing_to_adopt_is_said(run_script: RunScript, root: Path) -> None:
     session, _ = run_script({"default": {"val_bpb": 2.0}, "iterations": {"1": {"val_bpb": 1.0}}}, iterations=1)
     with pytest.raises(SessionError, match="kept no candidate"):
         adopt(root, session.id)
+
+
+def test_a_knob_that_is_steered_in_vain_is_told_once_with_the_nearest_one(run_script: RunScript, root: Path) -> None:
+    program = (root / "program.md").read_text("utf-8")
+    (root / "program.md").write_text(program.replace("freeze = []", 'freeze = ["MATRX_LR"]', 1), "utf-8")
+    _, observer = run_script({"default": {"val_bpb": 2.0}}, iterations=2)
+    told = [note for note in observer.notes if "MATRX_LR" in note]
+    assert len(told) == 1
+    assert "did you mean MATRIX_LR?" in told[0]
 
 
 def test_a_broken_program_steers_nothing_and_stops_nothing(run_script: RunScript, root: Path) -> None:

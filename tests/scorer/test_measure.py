@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +128,16 @@ def scored(tmp_path: Path, answer: str | None, status: str = "completed") -> Sco
         }
     )
     return read_answer(job, record)
+
+
+def test_the_pinned_prepare_leaves_no_cache_beside_itself(tmp_path: Path) -> None:
+    pinned = shutil.copy(prepare.__file__, tmp_path)
+    program = (
+        "import pathlib, sys\nfrom dialectic.scorer.measure import load_module\nload_module(pathlib.Path(sys.argv[1]))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, "-c", program, pinned], env=environment, check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["prepare.py"]
 
 
 def test_the_scoring_is_a_job_of_its_own() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dialectic.errors import CorruptRecord, SessionBusy, SessionError, UsageError
+from dialectic.errors import CorruptRecord, SessionBusy, UsageError
 from dialectic.session import Session, check_session_id, new_session_id, open_session, session_ids
 from dialectic.state.base import utc_now
 from dialectic.state.plan import Plan, TensionRecord, TranscendentRecord
@@ -97,7 +97,7 @@ def test_the_latest_session_is_the_default_whatever_its_name(tmp_path: Path) -> 
 
 def test_a_session_is_never_laid_over_another(tmp_path: Path) -> None:
     laid(tmp_path)
-    with pytest.raises(SessionError, match="is there already"):
+    with pytest.raises(UsageError, match="is there already"):
         laid(tmp_path)
     assert new_session_id(tmp_path) not in session_ids(tmp_path)
 
