@@ -7,6 +7,7 @@ Where the code that a graft rewrites is not there, the graft does not apply.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,8 +30,9 @@ class Graft:
     """The knob below which the constant is written."""
     rewrites: tuple[Rewrite, ...]
 
-    def onto(self, text: str, value: str) -> str | None:
-        """``text`` with the graft, its knob set to the source text ``value``; None where it does not apply."""
+    def onto(self, text: str) -> str | None:
+        """``text`` with the graft, which changes nothing until its knob is set; None where it does not apply."""
+        value = json.dumps(self.neutral) if isinstance(self.neutral, str) else repr(self.neutral)
         constant = f"{self.knob} = {value}  # {self.comment}"
         return rewritten(text, (Rewrite("", f"{self.near} = _value", after=constant), *self.rewrites))
 
@@ -38,7 +40,10 @@ class Graft:
 ACTIVATION = Graft(
     "MLP_ACTIVATION", "squared_relu", "squared_relu, gelu or silu", "MLP_RATIO",
     (
-        Rewrite("", "class Linear", before='ACTIVATIONS = {"squared_relu": squared_relu, "gelu": F.gelu, "silu": F.silu}\n\n'),
+        Rewrite(
+            "", "class Linear",
+            before='ACTIVATIONS = {"squared_relu": squared_relu, "gelu": F.gelu, "silu": F.silu}\n\n',
+        ),
         Rewrite("Block.forward", "squared_relu(self.expand(_x))", put="ACTIVATIONS[MLP_ACTIVATION](self.expand(_x))"),
     ),
 )  # fmt: skip
@@ -210,25 +215,24 @@ GRAFTS: Mapping[str, Graft] = {
 def applies(knob: str, text: str) -> bool:
     """Whether the graft of ``knob`` can be put onto ``text``."""
     graft = GRAFTS.get(knob)
-    return graft is not None and graft.onto(text, repr(graft.neutral)) is not None
+    return graft is not None and graft.onto(text) is not None
 
 
 def edits_of(text: str, present: Mapping[str, str], changes: Mapping[str, str]) -> list[Edit]:
-    """``changes``, knob → new source text, as edits of ``text``: grafts first, then one edit a knob it has.
+    """``changes``, knob → new source text, as edits of ``text``: grafts that change nothing yet, then every knob.
 
     ``present`` are the knobs of ``text``. Grafts come in the order of their names, so the same changes always give the
     same edits.
     """
-    new = tuple(sorted((knob, value) for knob, value in changes.items() if knob not in present))
-    edits: list[Edit] = list(_grafted(text, new))
-    return edits + [KnobEdit(knob=knob, value=changes[knob]) for knob in sorted(changes) if knob in present]
+    edits: list[Edit] = list(_grafted(text, tuple(sorted(changes.keys() - present.keys()))))
+    return edits + [KnobEdit(knob=knob, value=changes[knob]) for knob in sorted(changes)]
 
 
 @lru_cache(maxsize=256)
-def _grafted(text: str, values: tuple[tuple[str, str], ...]) -> tuple[Edit, ...]:
+def _grafted(text: str, knobs: tuple[str, ...]) -> tuple[Edit, ...]:
     after = text
-    for knob, value in values:
-        made = GRAFTS[knob].onto(after, value)
+    for knob in knobs:
+        made = GRAFTS[knob].onto(after)
         assert made is not None, f"{knob} was not asked whether it applies"
         after = made
-    return tuple(replacements(text, after)) if values else ()
+    return tuple(replacements(text, after)) if knobs else ()

@@ -82,7 +82,9 @@ def replacements(before: str, after: str) -> list[ReplaceEdit]:
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     edits: list[ReplaceEdit] = []
     text = before
-    hunks = [code for code in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if code[0] != "equal"]
+    hunks = [
+        code for code in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if code[0] != "equal"
+    ]
     for _, first, last, start, end in reversed(hunks):
         low, high = first, last
         # An insertion needs a line to hold on to, and every text to search must stand in one place only.

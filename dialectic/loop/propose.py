@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dialectic import knowledge, workspace
-from dialectic.agents import catalogue
+from dialectic.agents import found
 from dialectic.errors import AgentError, WorkspaceError
 from dialectic.loop.house import House
 from dialectic.state.base import FilledBy
@@ -67,7 +67,7 @@ def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
     bounds = _bounds(house)
     context = _context(house, iteration, briefing, bounds)
     if iteration == 1:
-        proposal = catalogue.baseline(context)
+        proposal = found.baseline(context)
         return Prepared(proposal, "computed", house.incumbent_text, "the file as it was found", bounds)
     authors: tuple[tuple[Agent, FilledBy], ...] = ((house.agent, "agent"), (house.fallback, "computed"))
     refusals: list[Refusal] = []
@@ -80,7 +80,7 @@ def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
             return Prepared(proposal_or_none, author, train_py, summary, bounds)
     reason = refusals[-1].reason if refusals else "no agent proposed anything"
     failure = Failure(kind="rejected", message=reason)
-    proposal = catalogue.baseline(context)
+    proposal = found.baseline(context)
     return Prepared(proposal, "computed", house.incumbent_text, f"rejected: {reason}", bounds, failure)
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from dialectic.agents import load
-from dialectic.agents.catalogue import CATALOGUE, baseline
+from dialectic.agents.catalogue import CATALOGUE
+from dialectic.agents.found import baseline
 from dialectic.errors import AgentError
 from dialectic.state.program import Steering
 from dialectic.state.proposal import EditsSource, KnobEdit, Proposal

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dialectic.agents.catalogue import CATALOGUE, LEVERS
-from dialectic.agents.levers import Knobs, fits, rounded, written
+from dialectic.agents.sizes import Knobs, fits, rounded, written
 from dialectic.workspace import read_knobs
 from tests.agents.world import SIZES, TRAIN
 
