@@ -96,10 +96,11 @@ class Evidence:
         """How many steps to go: half as far again after each keep in that direction, half as far after each discard.
 
         Only what moved this lever alone counts against it: of a combination nobody knows which part failed. Half a step
-        is the least, because a smaller one drowns in the noise.
+        is the least, because a smaller one drowns in the noise. What moves in whole steps goes one at a time.
         """
-        fine = self.levers[knob].kind in ("factor", "shift")
-        stride = 2.0 if fine and self.noise > BOLD * self.scale else 1.0
+        if self.levers[knob].kind not in ("factor", "shift"):
+            return 1.0
+        stride = 2.0 if self.noise > BOLD * self.scale else 1.0
         for trial in self.trials:
             towards = trial.towards(knob) * sign
             if towards > 0 and trial.good:
@@ -112,15 +113,19 @@ class Evidence:
         """How many experiments moved this lever."""
         return sum(knob in trial.moves for trial in self.trials)
 
-    def bottom(self, knob: str) -> float:
-        """Where the lever's parabola is lowest, in steps from the incumbent."""
-        slope, bend = self.mean[2 * self.place[knob] : 2 * self.place[knob] + 2]
-        return float(-slope / (2 * bend)) if bend > 0 else 0.0
+    def between(self, knob: str) -> float:
+        """Where the lever's parabola is lowest, in steps from the incumbent.
 
-    def both_sides(self, knob: str) -> bool:
-        """Whether the lever was moved both ways."""
-        moves = [trial.towards(knob) for trial in self.trials]
-        return min(moves, default=0.0) < 0 < max(moves, default=0.0)
+        0 where it was not moved both ways, or where the lowest point does not lie between the settings that were
+        measured: what lies beyond them is no synthesis of them.
+        """
+        towards = [trial.towards(knob) for trial in self.trials]
+        slope, bend = self.mean[2 * self.place[knob] : 2 * self.place[knob] + 2]
+        if not min(towards, default=0.0) < 0 < max(towards, default=0.0) or bend <= 0:
+            return 0.0
+        seen = [place for trial in self.trials for place in trial.moves.get(knob, ())]
+        bottom = float(-slope / (2 * bend))
+        return bottom if min(seen) < bottom < max(seen) else 0.0
 
     def _trials(self, briefing: Briefing) -> list[Trial]:
         told = [*briefing.earlier, *briefing.recent]

@@ -184,8 +184,8 @@ class Search:
     def _between(self, one: Opposition) -> Iterator[Option]:
         """The setting between two measured poles where the parabola through the measurements is lowest."""
         for lever in one.applicable(self.knobs):
-            bottom = max(-2.0, min(self.evidence.bottom(lever.knob), 2.0))
-            if self.evidence.both_sides(lever.knob) and abs(bottom) >= 0.1:
+            bottom = self.evidence.between(lever.knob)
+            if abs(bottom) >= 0.1:
                 found = self.option(one.kind, "synthesize", {lever.knob: bottom})
                 if found:
                     yield found

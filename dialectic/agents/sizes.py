@@ -114,14 +114,14 @@ def _with_device_batch(after: Knobs, changes: dict[str, str]) -> dict[str, str]:
     length = after.suggested("sequence_length")
     if total is None or device is None or length is None:
         return changes
-    halves = 2 if after.number("GROWING_BATCH") else 1
-    if total % (halves * device * length) == 0:
-        return changes
-    smaller = total // (halves * length)
-    if smaller < 1 or total % (halves * smaller * length):
+    # The profile's device batch where it fits, so that a batch that shrank and grew again leaves nothing behind.
+    passes = 2 if after.number("GROWING_BATCH") else 1
+    rows = min(after.suggested("device_batch_size") or device, total // (passes * length))
+    if rows < 1 or total % (passes * rows * length):
         return {}
-    source = written(int(smaller), after.sources["DEVICE_BATCH_SIZE"], after.profile)
-    return {**changes, "DEVICE_BATCH_SIZE": source}
+    if rows == device:
+        return changes
+    return {**changes, "DEVICE_BATCH_SIZE": written(int(rows), after.sources["DEVICE_BATCH_SIZE"], after.profile)}
 
 
 def fits(before: Knobs, after: Knobs) -> bool:

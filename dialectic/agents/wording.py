@@ -154,7 +154,8 @@ def _departure(search: Search, option: Option) -> str:
     if search.context.steering.prefer:
         return f" program.md prefers {option.kind} to {suggested}, which the tension graph suggested."
     best = next(iter(search.options(option.move, suggested, WIDTHS[0])), None)
-    there = f"the best such move is expected to change {bpb(best.mean)} bpb" if best else "no such move is left"
+    effect = "gain" if best and best.mean < 0 else "cost"
+    there = f"the best such move should {effect} {bpb(abs(best.mean)).lstrip('+')} bpb" if best else "none is left"
     return f" The tension graph suggested {suggested}, where {there}."
 
 
