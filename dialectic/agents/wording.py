@@ -18,6 +18,8 @@ CONFIDENCE = 0.8
 WITHIN = 1.2816
 """SDs around the mean that hold a normal variable with probability :data:`CONFIDENCE`."""
 MOST_TENSIONS = 4
+LEAST = 1e-4
+"""Smaller differences, in bpb, are not told apart: no profile could measure them."""
 
 
 def compose(search: Search, option: Option, synthesis: Option | None) -> Proposal:
@@ -66,8 +68,9 @@ def described(search: Search, option: Option) -> str:
 
 def bpb(value: float) -> str:
     """A difference with its sign and at least two digits that say something."""
-    digits = 1 - math.floor(math.log10(abs(value))) if value else 4
-    return f"{value:+.{min(max(digits, 4), 6)}f}"
+    if abs(value) < LEAST:
+        return f"less than {LEAST:.4f}"
+    return f"{value:+.{max(4, 1 - math.floor(math.log10(abs(value))))}f}"
 
 
 def _shown(value: object) -> str:

@@ -121,5 +121,5 @@ def test_the_catalogue_is_sound() -> None:
         for steps in (*one.syntheses, *one.thesis_moves, *one.antithesis_moves):
             assert steps.keys() <= LEVERS.keys(), one.kind
             assert len(steps) > 1, one.kind
-    assert {knob for knob in GRAFTS} <= LEVERS.keys()
+    assert set(GRAFTS) <= LEVERS.keys()
     assert all(one.near in read_knobs(OURS) for one in GRAFTS.values())

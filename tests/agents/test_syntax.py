@@ -5,7 +5,7 @@ import pytest
 from dialectic.agents.syntax import Rewrite, replacements, rewritten
 from dialectic.workspace import apply
 
-TEXT = '''LIMIT = 3  # how far
+TEXT = """LIMIT = 3  # how far
 
 
 class Block:
@@ -18,7 +18,7 @@ class Block:
 
 def forward(x):
     return norm(x)
-'''
+"""
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def forward(x):
         (Rewrite("", "self.out(*_rest, scale=_s)", put="self.out(_rest, scale=_s + 1)"), "self.out(y, scale=2.0 + 1)"),
         (Rewrite("", "LIMIT = _value", after="MORE = _value"), "LIMIT = 3  # how far\nMORE = 3\n"),
         (Rewrite("", "def forward", before="TABLE = 1\n\n"), "\n\nTABLE = 1\n\n\ndef forward(x):"),
-        (Rewrite("Block.forward", "return _z", put="if LIMIT:\n    _z\nreturn _z"), "        if LIMIT:\n            self.out("),
+        (Rewrite("Block.forward", "return _z", put="if LIMIT:\n    _z\nreturn _z"), "\n            self.out("),
     ],
 )  # fmt: skip
 def test_a_rewrite_finds_its_place_and_leaves_the_rest(rewrite: Rewrite, expected: str) -> None:

@@ -104,7 +104,7 @@ BIAS = Opposition(
         Lever(
             "PREVIOUS_TOKEN", "shift", "thesis", "more of the token before in each embedding",
             "less of the token before in each embedding", "pairs of tokens are known from the first step on",
-            "each token keeps its own place in the embedding", step=0.3, low=0.0, high=1.2, on_cpu=0.6, on_gpu=0.2,
+            "each token keeps its own place in the embedding", step=0.3, low=0.0, high=1.2, on_cpu=1.0, on_gpu=0.2,
         ),
     ),
     favoured="thesis",

@@ -10,20 +10,20 @@ from dialectic.agents.levers import Lever
 from dialectic.agents.sizes import Knobs
 
 FIXED = re.compile(
-    r"SEED|VOCAB|VERSION|PORT|LOG|EVAL|PRINT|SAVE|DEBUG|BUDGET|SECONDS|TIME|SEQ|CONTEXT|LENGTH|BLOCK_SIZE|WORKERS|DEVICE"
-    r"|EPS|DTYPE|PATH|DIR|TOKENS_PER|HOLD"
+    r"(^|_)EPS($|_|I)|SEED|VOCAB|VERSION|PORT|LOG|EVAL|PRINT|SAVE|DEBUG|BUDGET|SECONDS|TIME|SEQ|CONTEXT|LENGTH|BLOCK_SIZE|WORKERS|DEVICE"
+    r"|DTYPE|PATH|DIR|TOKENS_PER|HOLD"
 )
 """Constants that are no choice of the model's: the data, the machine, the clock, small safeguards."""
 
 ROLES: tuple[tuple[Role, re.Pattern[str]], ...] = (
-    ("restraint", re.compile(r"dropout|weight_?\s?decay|(^|_)wd($|_)|smoothing|(^|_)l2($|_)|regulari[sz]")),
-    ("schedule", re.compile(r"warm|cool|anneal|decay|final|min_lr|schedule")),
+    ("restraint", re.compile(r"drop|weight[_ ]?decay|(^|_)wd($|_)|smoothing|(^|_)l2($|_)|regulari[sz]|clip")),
+    ("schedule", re.compile(r"warm|cool|anneal|final|(^|_)min_(lr|rate)|decay_(steps|frac|ratio)|schedule")),
     ("rate", re.compile(r"(^|_|\b)lr($|_|\b)|learning[_ ]rate|step_?size|(^|_)rate")),
     ("inertia", re.compile(r"beta|momentum|(^|_)ema($|_)|averag")),
     ("batch", re.compile(r"batch|rows_per|sequences_per")),
-    ("heads", re.compile(r"heads")),
+    ("heads", re.compile(r"heads?(\b|_|$)")),
     ("depth", re.compile(r"layers?(\b|_|$)|depth|blocks|stack")),
-    ("width", re.compile(r"width|dim(\b|_|$)|hidden|embed|channels|units|d_model|features")),
+    ("width", re.compile(r"width|(^|_)(ff|ffn|mlp)|dim(\b|_|$)|hidden|embed|channels|units|d_model|features")),
 )
 """Looked for in the name first, then in the comment; the first that fits counts."""
 
@@ -58,9 +58,9 @@ def _role(knobs: Knobs, knob: str) -> Role:
         return "switch"
     comment = re.search(rf"^{knob}\b[^#\n]*#\s*(.*)$", knobs.text, re.MULTILINE)
     for words in (knob.lower(), comment[1].lower() if comment else ""):
-        for role, pattern in ROLES:
-            if pattern.search(words):
-                return role
+        role = next((role for role, pattern in ROLES if pattern.search(words)), None)
+        if role is not None:
+            return role
     return "other"
 
 
@@ -89,7 +89,7 @@ def _lever(knobs: Knobs, knob: str, role: Role) -> Lever | None:
 
 def _multiple(knobs: Knobs, width: int) -> int:
     """A width stays a multiple of this: of two channels for each of as many heads as divide it, and of 8 if it was."""
-    heads = [value for knob in knobs.sources if "HEADS" in knob and isinstance(value := knobs.value(knob), int)]
+    heads = [value for knob in knobs.sources if "HEAD" in knob and isinstance(value := knobs.value(knob), int)]
     for part in (8 * max(heads, default=1), 2 * max(heads, default=1), 2):
         if part > 0 and width % part == 0:
             return part
