@@ -24,6 +24,9 @@ MOVES: tuple[MoveType, ...] = ("exploit", "negate", "synthesize")
 SYNTHESIS_EVERY = 3
 """Of so many moves one is a synthesis."""
 
+NEGATION_EVERY = 5
+"""Of so many moves one may be a negation that is expected to lose."""
+
 PLATEAU = 3
 """Discards in a row on one axis after which another one is taken up."""
 
@@ -68,6 +71,8 @@ class BuiltinAgent:
 def _plan(search: Search) -> Iterator[Option]:
     """What to try, in this order: the move that is due on the best axes, other moves, other steps, combinations."""
     due = _move(search)
+    if due == "negate" and not _worth_negating(search):
+        due = "exploit"
     for widths in WIDTHS:
         for move in (due, *(move for move in MOVES if move != due)):
             ranked = {kind: search.options(move, kind, widths) for kind in search.tensions}
@@ -83,11 +88,18 @@ def _move(search: Search) -> MoveType:
     return "synthesize" if overdue else briefing.suggested_move
 
 
+def _worth_negating(search: Search) -> bool:
+    """Whether a belief should be tested now: a negation that is expected to lose is made once in so many moves."""
+    lately = [one.move_type for one in search.context.briefing.recent if one.changed_knobs][-NEGATION_EVERY + 1 :]
+    found = [option for kind in search.tensions for option in search.options("negate", kind, WIDTHS[0])]
+    return "negate" not in lately or any(option.mean < 0 and search.one_sided(option.kind) for option in found)
+
+
 def _axes(search: Search, ranked: dict[str, list[Option]], move: MoveType) -> list[str]:
     """The axes in the order in which they are taken up.
 
-    Preferred ones first; those on a plateau last; to negate, those of which only the other side was tested; to exploit,
-    those on which a gain is believed in; then the suggested one unless another promises far more; then by promise.
+    Preferred ones first; those on a plateau last; to negate, those of which only the other side was tested; those on
+    which a gain is believed in; then the suggested one unless another promises far more; then by promise.
     """
     prefer, suggested = search.context.steering.prefer, search.context.briefing.suggested_axis
     promise = {kind: options[0].gain if options else 0.0 for kind, options in ranked.items()}
@@ -98,7 +110,8 @@ def _axes(search: Search, ranked: dict[str, list[Option]], move: MoveType) -> li
         key=lambda kind: (
             prefer.index(kind) if kind in prefer else len(prefer),
             kind == tired,
-            not search.one_sided(kind) if move == "negate" else ranked[kind][0].mean >= 0,
+            move == "negate" and not search.one_sided(kind),
+            ranked[kind][0].mean >= 0,
             kind != suggested or promise[kind] < LOYALTY * most,
             -round(promise[kind], 9),
         ),

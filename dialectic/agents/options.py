@@ -99,7 +99,10 @@ class Search:
         return self._ranked(self._towards(one, side, widths, move))
 
     def pole(self, one: Opposition, side: Side) -> Mapping[str, str]:
-        """The most promising embodiment of a pole; without steering where that leaves none, empty where none is."""
+        """The most promising embodiment of a pole, of knobs that the file has if they can be.
+
+        Without steering where that leaves none, empty where none is.
+        """
         if (one.kind, side) not in self._poles:
             self._poles[one.kind, side] = self._pole(one, side)
         return self._poles[one.kind, side]
@@ -163,9 +166,11 @@ class Search:
     def _pole(self, one: Opposition, side: Side) -> Mapping[str, str]:
         for steered in (True, False):
             made = (self.option(one.kind, "exploit", base, steered=steered) for base in one.moves(side, self.knobs))
-            found = [option for option in made if option]
+            found = self._ranked(option for option in made if option)
             if found:
-                return self._ranked(found)[0].changes
+                # One that the file has a knob for is easier to read, and quicker to check, than a graft.
+                plain = (option for option in found if option.changes.keys() <= self.knobs.sources.keys())
+                return next(plain, found[0]).changes
         return {}
 
     def _promising(self, one: Opposition) -> Side:

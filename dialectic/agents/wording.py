@@ -219,6 +219,11 @@ def _thought(search: Search, option: Option, third: Option | None) -> str:
             f"between them, near {third.changes[knob]}."
         )
     forms, reasons = _forms(search, third), [_reason(search, knob, up > 0) for knob, up in steps]
+    if third.partner:
+        return (
+            f"{_capital(_listed(forms))} answer two oppositions at once: {_listed(reasons)}. If both hold, their gains "
+            "add up; if the sum falls short, they draw on the same thing, and the two oppositions are one."
+        )
     costs = [_reason(search, knob, up < 0) for knob, up in steps]
     return (
         f"{_capital(_listed(forms))} need not exclude each other: {_listed(reasons)}. Either alone gives something up "

@@ -25,7 +25,7 @@ OURS = (Path(__file__).resolve().parent.parent.parent / "train.py").read_text("u
         ("MATRIX_LR", 1, {"MATRIX_LR": "0.06"}),
         ("MATRIX_LR", -2, {"MATRIX_LR": "0.018"}),
         ("ROPE_BASE", 1, {"ROPE_BASE": "40000.0"}),
-        ("WARMDOWN_RATIO", 1, {"WARMDOWN_RATIO": "0.7"}),
+        ("WARMDOWN_RATIO", 1, {"WARMDOWN_RATIO": "0.65"}),
         ("WARMUP_RATIO", -1, {}),
         ("WINDOW_PATTERN", 1, {"WINDOW_PATTERN": '"SL"'}),
         ("WINDOW_PATTERN", -1, {}),

@@ -16,7 +16,7 @@ SETTLING = Opposition(
         Lever(
             "WARMDOWN_RATIO", "shift", "antithesis", "a longer warm-down", "a shorter warm-down",
             "a longer decay averages the noise of the updates away", "the peak rate lasts longer",
-            step=0.2, low=0.05, high=1.0, on_cpu=0.4, on_gpu=0.5,
+            step=0.15, low=0.05, high=1.0, on_cpu=-0.3, on_gpu=0.5,
         ),
         Lever(
             "WARMDOWN_POWER", "factor", "antithesis", "a warm-down that falls early", "a warm-down that falls late",
