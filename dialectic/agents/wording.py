@@ -154,7 +154,7 @@ def _departure(search: Search, option: Option) -> str:
     suggested = search.context.briefing.suggested_axis
     if not suggested or suggested in (option.kind, option.partner):
         return ""
-    if search.context.steering.prefer:
+    if option.kind in search.context.steering.prefer:
         return f" program.md prefers {option.kind} to {suggested}, which the tension graph suggested."
     best = next(iter(search.options(option.move, suggested, WIDTHS[0])), None)
     effect = "gain" if best and best.mean < 0 else "cost"

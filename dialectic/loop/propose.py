@@ -10,6 +10,8 @@ from pathlib import Path
 
 from dialectic import knowledge, workspace
 from dialectic.agents import found
+from dialectic.agents.catalogue import CATALOGUE
+from dialectic.agents.grafts import GRAFTS
 from dialectic.errors import AgentError, WorkspaceError
 from dialectic.loop.house import House
 from dialectic.state.base import FilledBy
@@ -44,14 +46,23 @@ def brief(house: House, iteration: int) -> Briefing:
     house.enter(iteration, "prepare")
     clear_staged(house.root / STAGED)
     house.program, house.steering = _read_program(house)
-    for name in sorted(
-        {*house.steering.freeze, *house.steering.ranges} - {*workspace.read_knobs(house.incumbent_text)}
-    ):
-        house.observer.note(f"program.md steers {name}, but train.py has no such knob; it steers nothing")
+    for note in _idle_steering(house):
+        house.observer.note(note)
     incumbent = house.belief.incumbent if house.belief.mean is not None else None
     return knowledge.briefing(
         house.graph, house.session.id, iteration, incumbent, house.belief.noise, prefer=house.steering.prefer
     )
+
+
+def _idle_steering(house: House) -> list[str]:
+    """What the steering block names without effect; a knob that a graft may bring is no such thing."""
+    known = {*workspace.read_knobs(house.incumbent_text), *GRAFTS}
+    knobs = sorted({*house.steering.freeze, *house.steering.ranges} - known)
+    kinds = sorted({*house.steering.prefer} - {*CATALOGUE})
+    return [f"program.md steers {name}, but train.py has no such knob; it steers nothing" for name in knobs] + [
+        f"program.md prefers {kind}, which is no tension of the builtin agent; it knows {', '.join(CATALOGUE)}"
+        for kind in kinds
+    ]
 
 
 def clear_staged(path: Path) -> None:

@@ -11,7 +11,7 @@ from dialectic.agents import load
 from dialectic.agents.catalogue import tensions_of
 from dialectic.agents.found import baseline
 from dialectic.errors import AgentError
-from dialectic.state.briefing import DeadEnd
+from dialectic.state.briefing import DeadEnd, ExperimentBrief
 from dialectic.state.program import Steering
 from dialectic.state.proposal import EditsSource, KnobEdit, Proposal
 from dialectic.workspace import read_knobs, resolve
@@ -248,3 +248,27 @@ def test_evidence_makes_predictions_surer() -> None:
         for turn in world.turns
     ]
     assert sum(hits) / len(hits) > 0.6
+
+
+def test_what_earlier_sessions_measured_counts() -> None:
+    context = World(1, profile("cpu", 0.004)).context()
+    first = load("builtin").prepare(context)
+    before = read_knobs(TRAIN)
+    changed = {edit.knob: (before[edit.knob], edit.value) for edit in first.edits if isinstance(edit, KnobEdit)}
+    lost = ExperimentBrief(
+        experiment_id="old:002",
+        status="completed",
+        val_bpb=2.1,
+        delta=0.05,
+        move_type="exploit",
+        decision="discard",
+        outcome="contradicted",
+        tension_ids=[first.active_tensions[0].id],
+        polarity={},
+        changed_knobs=changed,
+        takeaway="",
+        change=0.06,
+    )
+    briefing = context.briefing.model_copy(update={"earlier": [lost]})
+    again = load("builtin").prepare(replace(context, briefing=briefing))
+    assert again.edits != first.edits
