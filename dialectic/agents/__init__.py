@@ -4,7 +4,11 @@ builtin    tensions, moves and numbers in code: needs no model, no key, no netwo
 scripted   answers from a file: every failure made reproducible
 person     a person with an editor: the form, and what was written into it
 catalogue  the tensions that builtin knows, as data
+found      how a tension is held over train.py, and the plan of the file as it was found
+sizes      the knobs of one text with their values, and whether they fit together
 levers     one knob as something to move in steps
+grafts     structural changes that bring a knob of their own
+syntax     places in a program found by its syntax tree, and what is put there
 evidence   what was measured, as a surrogate of the effect of every lever
 options    the candidates that a move allows, the most promising first
 wording    proposals out of options: predictions, reasons, tensions

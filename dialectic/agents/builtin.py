@@ -1,4 +1,4 @@
-"""The builtin agent: four tensions, three moves and a surrogate of what was measured. It needs no model.
+"""The builtin agent: a catalogue of tensions, three moves and a surrogate of what was measured. It needs no model.
 
 It remembers nothing: everything it knows is in the briefing, so the same context always gives the same proposal and a
 resumed session goes on as an undisturbed one.
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from itertools import chain
 
 from dialectic.agents import computed
-from dialectic.agents.catalogue import CATALOGUE
 from dialectic.agents.options import WIDTHS, Option, Search
 from dialectic.agents.wording import compose
 from dialectic.errors import AgentError
@@ -22,6 +21,18 @@ from dialectic.state.result import Reflection
 
 MOVES: tuple[MoveType, ...] = ("exploit", "negate", "synthesize")
 
+SYNTHESIS_EVERY = 3
+"""Of so many moves one is a synthesis."""
+
+NEGATION_EVERY = 5
+"""Of so many moves one may be a negation that is expected to lose."""
+
+PLATEAU = 3
+"""Discards in a row on one axis after which another one is taken up."""
+
+LOYALTY = 0.5
+"""The suggested axis is followed while its best candidate promises this share of the best one anywhere."""
+
 
 class BuiltinAgent:
     """Prepares from the briefing's numbers, reflects from the verdict's."""
@@ -30,7 +41,7 @@ class BuiltinAgent:
     model = ""
 
     def prepare(self, context: PrepareContext) -> Proposal:
-        """The most promising candidate of the suggested move on the suggested axis that the workspace takes.
+        """The most promising candidate of the suggested move that the workspace takes.
 
         Raises:
             AgentError: nothing that it knows to change is left, or the time is up.
@@ -58,33 +69,61 @@ class BuiltinAgent:
 
 
 def _plan(search: Search) -> Iterator[Option]:
-    """What to try, in this order: the suggested move, other steps, other moves, other axes, combinations."""
-    briefing = search.context.briefing
-    kinds = _axes(search)
-    moves = [briefing.suggested_move, *(move for move in MOVES if move != briefing.suggested_move)]
-    for kind in kinds:
-        for move in moves:
-            for widths in WIDTHS[:2]:
-                yield from search.options(move, kind, widths)
-    for widths in WIDTHS[2:]:
-        for kind in kinds:
-            yield from chain.from_iterable(search.options(move, kind, widths) for move in moves)
+    """What to try, in this order: the move that is due on the best axes, other moves, other steps, combinations."""
+    due = _move(search)
+    if due == "negate" and not _worth_negating(search):
+        due = "exploit"
+    for widths in WIDTHS:
+        for move in (due, *(move for move in MOVES if move != due)):
+            ranked = {kind: search.options(move, kind, widths) for kind in search.tensions}
+            yield from chain.from_iterable(ranked[kind] for kind in _axes(search, ranked, move))
     yield from search.everything()
 
 
-def _axes(search: Search) -> list[str]:
-    """The axes that apply: the suggested one, preferred ones, then those left alone longest."""
-    briefing, prefer = search.context.briefing, search.context.steering.prefer
-    last = {one.kind: one.last_iteration for one in briefing.tensions}
-    applicable = [one.kind for one in CATALOGUE.values() if one.applicable(search.knobs)]
+def _move(search: Search) -> MoveType:
+    """The suggested move, but a synthesis when the last moves were none."""
+    briefing = search.context.briefing
+    last = [one.move_type for one in briefing.recent if one.changed_knobs][-(SYNTHESIS_EVERY - 1) :]
+    overdue = len(last) == SYNTHESIS_EVERY - 1 and "synthesize" not in last
+    return "synthesize" if overdue else briefing.suggested_move
+
+
+def _worth_negating(search: Search) -> bool:
+    """Whether a belief should be tested now: a negation that is expected to lose is made once in so many moves."""
+    lately = [one.move_type for one in search.context.briefing.recent if one.changed_knobs][-NEGATION_EVERY + 1 :]
+    found = [option for kind in search.tensions for option in search.options("negate", kind, WIDTHS[0])]
+    return "negate" not in lately or any(option.mean < 0 and search.one_sided(option.kind) for option in found)
+
+
+def _axes(search: Search, ranked: dict[str, list[Option]], move: MoveType) -> list[str]:
+    """The axes in the order in which they are taken up.
+
+    Preferred ones first; those on a plateau last; to negate, those of which only the other side was tested; those on
+    which a gain is believed in; then the suggested one unless another promises far more; then by promise.
+    """
+    prefer, suggested = search.context.steering.prefer, search.context.briefing.suggested_axis
+    promise = {kind: options[0].gain if options else 0.0 for kind, options in ranked.items()}
+    most = max(promise.values(), default=0.0)
+    tired = _exhausted(search)
     return sorted(
-        applicable,
+        (kind for kind, options in ranked.items() if options),
         key=lambda kind: (
-            kind != briefing.suggested_axis,
             prefer.index(kind) if kind in prefer else len(prefer),
-            last.get(kind, 0),
+            kind == tired,
+            move == "negate" and not search.one_sided(kind),
+            ranked[kind][0].mean >= 0,
+            kind != suggested or promise[kind] < LOYALTY * most,
+            -round(promise[kind], 9),
         ),
     )
+
+
+def _exhausted(search: Search) -> str:
+    """The axis of the last moves, when so many of them in a row were discarded; empty when there is none."""
+    last = [one for one in search.context.briefing.recent if one.changed_knobs and one.tension_ids][-PLATEAU:]
+    axes = {one.tension_ids[0] for one in last}
+    spent = len(last) == PLATEAU and len(axes) == 1 and all(one.decision == "discard" for one in last)
+    return axes.pop() if spent else ""
 
 
 def _distinct(options: Iterator[Option]) -> Iterator[Option]:

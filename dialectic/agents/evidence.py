@@ -2,35 +2,44 @@
 
 Each lever adds ``b x + c x^2`` to the effect, x its displacement from the incumbent in steps, so a move from p to q
 adds ``b (q - p) + c (q^2 - p^2)`` and combined moves add up. The coefficients have a normal prior and are updated by
-every measured effect: ordinary Bayesian linear regression (Bishop 2006, section 3.3).
+every measured change: ordinary Bayesian linear regression (Bishop 2006, section 3.3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dialectic.agents.levers import Knobs, Lever
-from dialectic.state.briefing import Briefing
+from dialectic.agents.levers import Lever
+from dialectic.agents.sizes import Knobs
+from dialectic.state.briefing import Briefing, ExperimentBrief
 
 Vector = NDArray[np.float64]
 
-SLOPE_SD, BEND, BEND_SD = 0.7, 0.15, 0.25
+SLOPE_SD, BEND, BEND_SD = 0.5, 0.12, 0.1
 """Prior of b and c in units of :func:`effect_scale` a step: moves matter, and too far is bad."""
-PROMISE = 0.5
-"""The prior mean of b for a lever with promise 1, in the same units."""
 FAILURE = 3.0
 """What a failed run counts as, in effect scales worse."""
 DEAD_SIGMAS = 3.0
 """A dead end whose number the briefing does not tell counts as so many noise sigmas worse."""
+COMPARED = 1.25
+"""SD of a measured change in noise sigmas: the incumbent's own estimate is not exact either."""
+BOLD = 1.0
+"""Noise in effect scales from which first moves go two steps: smaller ones would drown. A doubling, a whole block and
+the next rung of a ladder are bold as they are."""
 
 
-def effect_scale(noise_sigma: float, incumbent: float | None) -> float:
-    """How large the effect of one step usually is, in bpb: 0.4 % of the score, and never below the noise."""
-    return max(noise_sigma, 0.004 * (incumbent if incumbent is not None else 1.0), 1e-6)
+def effect_scale(accelerated: bool, incumbent: float | None) -> float:
+    """How large the effect of one step usually is, in bpb.
+
+    0.4 % of the score on an accelerator, where the published file is well tuned; 1 % where a run makes a few hundred
+    steps and the same file is far from its best.
+    """
+    return (0.004 if accelerated else 0.01) * (incumbent if incumbent is not None else 1.5)
 
 
 @dataclass(frozen=True)
@@ -54,66 +63,89 @@ class Trial:
 class Evidence:
     """The surrogate, and how each lever fared."""
 
-    def __init__(self, knobs: Knobs, briefing: Briefing, levers: Sequence[Lever]) -> None:
+    def __init__(self, knobs: Knobs, briefing: Briefing, levers: Mapping[str, Lever], accelerated: bool) -> None:
         self.knobs = knobs
         self.noise = briefing.noise_sigma
-        self.scale = effect_scale(briefing.noise_sigma, briefing.incumbent_estimate)
-        self.levers = {lever.knob: lever for lever in levers if lever.applies(knobs)}
-        self.present = {knob: lever.position(knobs) or 0.0 for knob, lever in self.levers.items()}
-        self.place = {knob: place for place, knob in enumerate(self.levers)}
+        self.accelerated = accelerated
+        self.scale = effect_scale(accelerated, briefing.incumbent_estimate)
+        self.levers = levers
+        self.present = {knob: lever.position(knobs) or 0.0 for knob, lever in levers.items()}
+        self.place = {knob: place for place, knob in enumerate(levers)}
         self.trials = self._trials(briefing)
         self.mean, self.covariance = self._posterior()
 
     def predict(self, changes: Mapping[str, str]) -> tuple[float, float]:
         """Mean and SD of the true effect of ``changes``, in bpb."""
-        row = self._row(self._moves({knob: (self.knobs.sources[knob], source) for knob, source in changes.items()}))
+        row = self._row(self._moves({knob: (self.knobs.sources.get(knob, ""), new) for knob, new in changes.items()}))
         return float(row @ self.mean), (max(float(row @ self.covariance @ row), 0.0) ** 0.5)
 
-    def stride(self, lever: Lever, sign: int) -> float:
+    def gain(self, mean: float, sd: float) -> float:
+        """Expected improvement of the incumbent by one run of a candidate, in bpb (0 or more).
+
+        The run tells the effect only up to its noise, and the candidate is kept when the updated mean is negative, so
+        this is the knowledge gradient (Frazier, Powell and Dayanik 2009): with much noise a bold step is worth more.
+        """
+        noise = COMPARED * self.noise
+        told = sd**2 / math.hypot(sd, noise) if sd > 0 else 0.0
+        if told <= 0:
+            return max(-mean, 0.0)
+        z = -mean / told
+        return told * (math.exp(-z * z / 2) / math.sqrt(2 * math.pi) + z * (1 + math.erf(z / math.sqrt(2))) / 2)
+
+    def stride(self, knob: str, sign: float) -> float:
         """How many steps to go: half as far again after each keep in that direction, half as far after each discard.
 
         Only what moved this lever alone counts against it: of a combination nobody knows which part failed. Half a step
-        is the least, because a smaller one drowns in the noise.
+        is the least, because a smaller one drowns in the noise. What moves in whole steps goes one at a time.
         """
-        stride = 1.0
+        if self.levers[knob].kind not in ("factor", "shift"):
+            return 1.0
+        stride = 2.0 if self.noise > BOLD * self.scale else 1.0
         for trial in self.trials:
-            towards = trial.towards(lever.knob) * sign
+            towards = trial.towards(knob) * sign
             if towards > 0 and trial.good:
-                stride = min(towards * 1.5, 2.0)
+                stride = min(towards * 1.5, 3.0)
             elif towards > 0 and len(trial.moves) == 1:
                 stride = max(min(stride, towards) / 2, 0.5)
         return stride
 
-    def tries(self, lever: Lever) -> int:
+    def tries(self, knob: str) -> int:
         """How many experiments moved this lever."""
-        return sum(lever.knob in trial.moves for trial in self.trials)
+        return sum(knob in trial.moves for trial in self.trials)
 
-    def bottom(self, lever: Lever) -> float:
-        """Where the lever's parabola is lowest, in steps from the incumbent."""
-        slope, bend = self.mean[2 * self.place[lever.knob] : 2 * self.place[lever.knob] + 2]
-        return float(-slope / (2 * bend)) if bend > 0 else 0.0
+    def between(self, knob: str) -> float:
+        """Where the lever's parabola is lowest, in steps from the incumbent.
 
-    def both_sides(self, lever: Lever) -> bool:
-        """Whether the lever was moved both ways."""
-        moves = [trial.towards(lever.knob) for trial in self.trials]
-        return min(moves, default=0.0) < 0 < max(moves, default=0.0)
+        0 where it was not moved both ways, or where the lowest point does not lie between the settings that were
+        measured: what lies beyond them is no synthesis of them.
+        """
+        towards = [trial.towards(knob) for trial in self.trials]
+        slope, bend = self.mean[2 * self.place[knob] : 2 * self.place[knob] + 2]
+        if not min(towards, default=0.0) < 0 < max(towards, default=0.0) or bend <= 0:
+            return 0.0
+        seen = [place for trial in self.trials for place in trial.moves.get(knob, ())]
+        bottom = float(-slope / (2 * bend))
+        return bottom if min(seen) < bottom < max(seen) else 0.0
 
     def _trials(self, briefing: Briefing) -> list[Trial]:
-        trials = []
-        seen = {one.experiment_id for one in briefing.recent}
-        for dead in briefing.dead_ends:
-            moves = self._moves(dead.changed_knobs)
-            if moves and dead.experiment_id not in seen:
-                trials.append(Trial(moves, DEAD_SIGMAS * self.noise, 2 * self.noise, good=False))
-        for one in briefing.recent:
-            moves = self._moves(one.changed_knobs)
-            if not moves or one.status in ("planned", "interrupted", "rejected"):
-                continue
-            # What else was changed may have had an effect of its own.
-            foreign = self.scale if set(one.changed_knobs) - set(moves) - {"DEVICE_BATCH_SIZE"} else 0.0
-            effect = FAILURE * self.scale if one.delta is None else one.delta
-            trials.append(Trial(moves, effect, float(np.hypot(self.noise, foreign)), one.decision == "keep"))
-        return trials
+        told = [*briefing.earlier, *briefing.recent]
+        seen = {one.experiment_id for one in told}
+        trials = [
+            Trial(moves, DEAD_SIGMAS * self.noise, 2 * self.noise, good=False)
+            for dead in briefing.dead_ends
+            if dead.experiment_id not in seen and (moves := self._moves(dead.changed_knobs))
+        ]
+        return trials + [trial for one in told if (trial := self._trial(one))]
+
+    def _trial(self, one: ExperimentBrief) -> Trial | None:
+        moves = self._moves(one.changed_knobs)
+        if not moves or one.status in ("planned", "interrupted", "rejected"):
+            return None
+        measured = one.delta if one.change is None else one.change
+        # What else was changed may have had an effect of its own.
+        strange = self.scale if set(one.changed_knobs) - set(moves) - {"DEVICE_BATCH_SIZE"} else 0.0
+        effect = FAILURE * self.scale if measured is None else measured
+        return Trial(moves, effect, math.hypot(COMPARED * self.noise, strange), one.decision == "keep")
 
     def _moves(self, changed: Mapping[str, tuple[str, str]]) -> dict[str, tuple[float, float]]:
         moves = {}
@@ -136,7 +168,9 @@ class Evidence:
         mean = np.zeros(2 * len(self.levers))
         precision = np.zeros((len(mean), len(mean)))
         for knob, place in self.place.items():
-            mean[2 * place : 2 * place + 2] = -PROMISE * self.levers[knob].promise * self.scale, BEND * self.scale
+            lever = self.levers[knob]
+            promise = lever.on_gpu if self.accelerated else lever.on_cpu
+            mean[2 * place : 2 * place + 2] = -promise * self.scale, BEND * self.scale
             for offset, sd in ((0, SLOPE_SD), (1, BEND_SD)):
                 precision[2 * place + offset, 2 * place + offset] = (sd * self.scale) ** -2
         information = precision @ mean

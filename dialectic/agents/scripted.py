@@ -33,12 +33,12 @@ from pydantic import ValidationError
 
 from dialectic.agents import computed
 from dialectic.agents.builtin import BuiltinAgent
-from dialectic.agents.catalogue import baseline, edits_of
+from dialectic.agents.found import baseline
 from dialectic.errors import AgentError, CorruptRecord, UsageError
 from dialectic.state.base import Value
 from dialectic.state.contracts import PrepareContext, ReflectContext
 from dialectic.state.files import read_json
-from dialectic.state.proposal import Proposal, ReplaceEdit
+from dialectic.state.proposal import KnobEdit, Proposal, ReplaceEdit
 from dialectic.state.result import Reflection
 
 FIRST = 2
@@ -165,7 +165,7 @@ def completed(answer: Answer, context: PrepareContext) -> Proposal:
     given = dict(answer)
     knobs = given.pop("knobs", None)
     if knobs is not None:
-        given["edits"] = [edit.model_dump() for edit in edits_of(knobs)]
+        given["edits"] = [KnobEdit(knob=knob, value=knobs[knob]).model_dump() for knob in sorted(knobs)]
     what = " and ".join(sorted(knobs)) if knobs else "train.py"
     because = "the script says so"
     plain = baseline(context).model_dump() | {

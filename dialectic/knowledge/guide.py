@@ -72,6 +72,7 @@ def briefing(
         tensions=tensions,
         dead_ends=dead_ends(history, compared, noise_sigma),
         recent=[brief(one) for one in own if one.effect.status != "planned"][-RECENT:],
+        earlier=earlier(history, session_id, compared),
     )
 
 
@@ -106,6 +107,17 @@ def foresee(
     )
 
 
+def earlier(history: History, session_id: str, compared: Comparison) -> list[ExperimentBrief]:
+    """The latest moves of other sessions whose numbers compare, oldest first."""
+    found: list[ExperimentBrief] = []
+    for one in reversed(history.experiments):
+        if len(found) == RECENT:
+            break
+        if one.turn and one.session_id != session_id and one.comparison == compared:
+            found.append(brief(one))
+    return found[::-1]
+
+
 def brief(experiment: Experiment) -> ExperimentBrief:
     """An experiment as short as a prompt needs it; one without a result counts as not kept."""
     result = experiment.result
@@ -121,6 +133,7 @@ def brief(experiment: Experiment) -> ExperimentBrief:
         polarity=dict(sorted(experiment.polarity.items())),
         changed_knobs=experiment.changed_knobs,
         takeaway=takeaway(experiment),
+        change=experiment.effect.change,
     )
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from dialectic import knowledge, workspace
-from dialectic.agents import catalogue
+from dialectic.agents import found
+from dialectic.agents.catalogue import CATALOGUE
+from dialectic.agents.grafts import GRAFTS
 from dialectic.errors import AgentError, DialecticError, WorkspaceError
 from dialectic.loop.house import House
 from dialectic.state.base import FilledBy
@@ -60,7 +62,7 @@ def brief(house: House, iteration: int) -> Briefing:
 def ask_graph(house: House, iteration: int) -> Briefing:
     """The briefing, under ``program.md`` as it is now."""
     house.program, house.steering = _read_program(house)
-    _note_strange_knobs(house)
+    _note_idle_steering(house)
     return _briefing(house, iteration)
 
 
@@ -86,7 +88,7 @@ def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
     bounds = bounds_of(house)
     context = context_of(house, iteration, briefing, bounds)
     if iteration == 1:
-        proposal = catalogue.baseline(context)
+        proposal = found.baseline(context)
         return Prepared(proposal, "computed", house.incumbent_text, "the file as it was found", bounds)
     authors: tuple[tuple[Agent, FilledBy], ...] = ((house.agent, "agent"), (house.fallback, "computed"))
     refusals: list[Refusal] = []
@@ -99,7 +101,7 @@ def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
             return Prepared(proposal_or_none, author, train_py, summary, bounds)
     reason = refusals[-1].reason if refusals else "no agent proposed anything"
     failure = Failure(kind="rejected", message=reason)
-    proposal = catalogue.baseline(context)
+    proposal = found.baseline(context)
     return Prepared(proposal, "computed", house.incumbent_text, f"rejected: {reason}", bounds, failure)
 
 
@@ -168,15 +170,21 @@ def _read_program(house: House) -> tuple[str, Steering]:
         return house.program, house.steering
 
 
-def _note_strange_knobs(house: House) -> None:
-    """Say once of each knob that program.md steers and train.py lacks that it steers nothing, and what is near it."""
-    knobs = workspace.read_knobs(house.incumbent_text)
-    strange = {*house.steering.freeze, *house.steering.ranges} - {*knobs}
+def _note_idle_steering(house: House) -> None:
+    """Say once of each name in the steering block that it steers nothing, and what is near it."""
+    # A knob that a graft may bring is none of them, though train.py lacks it today.
+    knobs = {*workspace.read_knobs(house.incumbent_text), *GRAFTS}
+    strange = {*house.steering.freeze, *house.steering.ranges} - knobs
     for name in sorted(strange - house.noted):
-        near = difflib.get_close_matches(name.upper(), knobs, n=1)
+        near = difflib.get_close_matches(name.upper(), sorted(knobs), n=1)
         guess = f"; did you mean {near[0]}?" if near else "; `dialectic show 1 --json` lists the knobs"
         house.observer.note(f"program.md steers {name}, but train.py has no such knob, so it steers nothing{guess}")
-    house.noted |= strange
+    kinds = {*house.steering.prefer} - {*CATALOGUE}
+    for kind in sorted(kinds - house.noted):
+        near = difflib.get_close_matches(kind, sorted(CATALOGUE), n=1)
+        guess = f"did you mean {near[0]}?" if near else f"it knows {', '.join(CATALOGUE)}"
+        house.observer.note(f"program.md prefers {kind}, which is no tension of the builtin agent; {guess}")
+    house.noted |= strange | kinds
 
 
 def bounds_of(house: House) -> workspace.Bounds:

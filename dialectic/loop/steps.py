@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dialectic import verdict, workspace
-from dialectic.agents import catalogue, person
+from dialectic.agents import found, person
 from dialectic.config import Settings, load
 from dialectic.errors import AgentError, DialecticError, Interrupted, UsageError, WorkspaceError
 from dialectic.loop.house import House
@@ -73,7 +73,7 @@ def _prepare(house: House) -> Prompt:
         )
     _keep_edits(house, iteration)
     context = context_of(house, iteration, brief(house, iteration), bounds_of(house))
-    suggestion = catalogue.baseline(context)
+    suggestion = found.baseline(context)
     if iteration > 1:
         try:
             suggestion = house.fallback.prepare(context)
@@ -122,19 +122,19 @@ def _plan(house: House, step: Step, form: StagedState) -> Plan:
     bounds, briefing = bounds_of(house), ask_graph(house, iteration)
     context = context_of(house, iteration, briefing, bounds)
     if iteration == 1:
-        found = catalogue.baseline(context)
-        made = Prepared(found, "computed", house.incumbent_text, "the file as it was found", bounds)
+        proposal = found.baseline(context)
+        made = Prepared(proposal, "computed", house.incumbent_text, "the file as it was found", bounds)
     else:
         edits = edits_between(house.incumbent_text, _candidate(house.root))
         try:
-            found, left = person.proposal(form, edits, context.knobs)
+            proposal, left = person.proposal(form, edits, context.knobs)
         except AgentError as error:
             raise WorkspaceError(f"{house.root / STAGED}: {error}; mend it and execute again") from error
-        refusal = context.check(found)
+        refusal = context.check(proposal)
         if refusal is not None:
             raise WorkspaceError(f"{house.root / CANDIDATE}: {refusal.reason} (then dialectic execute again)")
-        train_py = workspace.apply(house.incumbent_text, found.edits)
-        made = Prepared(found, "agent", train_py, "a person proposed it", bounds, computed=left)
+        train_py = workspace.apply(house.incumbent_text, proposal.edits)
+        made = Prepared(proposal, "agent", train_py, "a person proposed it", bounds, computed=left)
     # Unlike for other agents the staged state stays until the plan takes its place: it is the person's work.
     house.enter(iteration, "prepare")
     return write_plan(house, iteration, briefing, made)

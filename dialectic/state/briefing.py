@@ -23,6 +23,8 @@ class ExperimentBrief(Value):
     changed_knobs: dict[str, tuple[str, str]]
     """Knob → source text before and after."""
     takeaway: str
+    change: float | None = None
+    """As measured: the mean of its runs minus the incumbent's estimate at the time, in bpb."""
 
 
 class PoleEvidence(Value):
@@ -97,3 +99,5 @@ class Briefing(Value):
     dead_ends: list[DeadEnd]
     recent: list[ExperimentBrief]
     """The latest experiments of this session, newest last."""
+    earlier: list[ExperimentBrief] = []
+    """The latest ones of other sessions with the same profile, budget and data, newest last."""

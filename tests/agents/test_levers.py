@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dialectic.agents.catalogue import CATALOGUE, LEVERS
-from dialectic.agents.levers import Knobs, fits, rounded, written
+from dialectic.agents.grafts import GRAFTS
+from dialectic.agents.sizes import Knobs, fits, rounded, written
 from dialectic.workspace import read_knobs
 from tests.agents.world import SIZES, TRAIN
 
 CPU = Knobs(read_knobs(TRAIN), SIZES["cpu"])
+OURS = (Path(__file__).resolve().parent.parent.parent / "train.py").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -18,9 +22,9 @@ CPU = Knobs(read_knobs(TRAIN), SIZES["cpu"])
         ("DEPTH", 9, {"DEPTH": "PROFILE.depth + 2"}),
         ("ASPECT_RATIO", 1, {"ASPECT_RATIO": "PROFILE.aspect_ratio + 8"}),
         ("MLP_RATIO", -1, {"MLP_RATIO": "3"}),
-        ("MATRIX_LR", 1, {"MATRIX_LR": "0.056"}),
-        ("MATRIX_LR", -2, {"MATRIX_LR": "0.02"}),
-        ("ROPE_BASE", 1, {"ROPE_BASE": "25000.0"}),
+        ("MATRIX_LR", 1, {"MATRIX_LR": "0.06"}),
+        ("MATRIX_LR", -2, {"MATRIX_LR": "0.018"}),
+        ("ROPE_BASE", 1, {"ROPE_BASE": "40000.0"}),
         ("WARMDOWN_RATIO", 1, {"WARMDOWN_RATIO": "0.65"}),
         ("WARMUP_RATIO", -1, {}),
         ("WINDOW_PATTERN", 1, {"WINDOW_PATTERN": '"SL"'}),
@@ -85,20 +89,37 @@ def test_rates_are_rounded_and_still_differ() -> None:
     assert rounded(0.0401, 0.04) == 0.0401
 
 
-def test_every_lever_of_the_catalogue_moves_both_ways_somewhere() -> None:
-    knobs = CPU.changed(
-        {"WINDOW_PATTERN": '"SSL"', "KV_HEAD_RATIO": "2", "WARMUP_RATIO": "0.05", "FINAL_LR_FRACTION": "0.1"}
-    ).changed({"MUON_MOMENTUM_STEPS": "300", "GATE_CHANNELS": "16"})
+def test_a_batch_that_shrinks_and_grows_again_leaves_nothing_behind() -> None:
+    lever = LEVERS["TOTAL_BATCH_SIZE"]
+    smaller = CPU.changed(lever.move(CPU, -1))
+    assert smaller.changed(lever.move(smaller, 1)).sources == CPU.sources
+
+
+def test_a_gated_mlp_keeps_its_cost() -> None:
+    knobs = Knobs(CPU.sources, CPU.profile, OURS)
+    gated = LEVERS["MLP_GATED"].move(knobs, 1)
+    assert gated == {"MLP_GATED": "True", "MLP_RATIO": "3"}
+    assert LEVERS["MLP_GATED"].move(knobs.changed(gated), -1) == {"MLP_GATED": "False", "MLP_RATIO": "4"}
+
+
+def test_a_growing_batch_takes_two_passes() -> None:
+    growing = LEVERS["GROWING_BATCH"].move(Knobs(CPU.sources, CPU.profile, OURS), 1)
+    assert growing == {"GROWING_BATCH": "0.25", "DEVICE_BATCH_SIZE": "PROFILE.device_batch_size // 2"}
+
+
+def test_every_lever_of_the_catalogue_moves_one_way_at_least() -> None:
+    ours = Knobs(read_knobs(OURS), SIZES["cpu"] | {"device_batch_size": 16}, OURS)
     for lever in LEVERS.values():
-        moved = [bool(lever.move(knobs, steps)) for steps in (-1, 1)]
-        assert any(moved) if lever.knob == "VALUE_EMBEDDINGS" else all(moved), lever.knob
+        assert any(lever.move(ours, steps) for steps in (-1, 1)), lever.knob
 
 
 def test_the_catalogue_is_sound() -> None:
-    assert len(CATALOGUE) == 4
-    for one in CATALOGUE.values():
-        knobs = {lever.knob for lever in one.levers}
-        for pulls in one.syntheses:
-            assert {knob for knob, _ in pulls} <= knobs
-            assert {side for _, side in pulls} == {"thesis", "antithesis"}
+    assert len([one for one in CATALOGUE.values() if one.kind != "larger-vs-smaller"]) >= 12
     assert sum(len(one.levers) for one in CATALOGUE.values()) == len(LEVERS)
+    for one in CATALOGUE.values():
+        assert one.levers or one.thesis_moves or one.roles, one.kind
+        for steps in (*one.syntheses, *one.thesis_moves, *one.antithesis_moves):
+            assert steps.keys() <= LEVERS.keys(), one.kind
+            assert len(steps) > 1, one.kind
+    assert set(GRAFTS) <= LEVERS.keys()
+    assert all(one.near in read_knobs(OURS) for one in GRAFTS.values())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dialectic.agents import load
 from dialectic.agents.catalogue import LEVERS
-from dialectic.agents.levers import Knobs
+from dialectic.agents.sizes import Knobs
 from dialectic.state.base import MoveType, Side
 from dialectic.state.briefing import Briefing, DeadEnd, ExperimentBrief, PoleEvidence, TensionEvidence
 from dialectic.state.contracts import PrepareContext
@@ -72,7 +72,7 @@ SIZES: dict[str, dict[str, float | int | str | bool]] = {
 def profile(name: str = "cpu", noise: float = 0.004) -> ProfileFacts:
     return ProfileFacts(
         name=name,
-        device="cpu",
+        device="cuda" if name == "h100" else "cpu",
         sequence_length=int(SIZES[name]["sequence_length"]),
         vocab_size=2048,
         time_budget=60.0,
@@ -113,6 +113,7 @@ class Turn:
     text: str
     before: dict[str, str]
     measured: float
+    change: float
     delta: float
     kept: bool
     axis: str
@@ -121,7 +122,9 @@ class Turn:
     @property
     def changed(self) -> dict[str, tuple[str, str]]:
         after = read_knobs(self.text)
-        return {knob: (old, after[knob]) for knob, old in self.before.items() if after[knob] != old}
+        names = sorted(self.before.keys() | after.keys())
+        pairs = {name: (self.before.get(name, ""), after.get(name, "")) for name in names}
+        return {name: (old, new) for name, (old, new) in pairs.items() if old != new}
 
 
 @dataclass
@@ -144,7 +147,7 @@ class World:
         self.known[self.bounds().fingerprint(self.text)] = "s:001"
 
     def knobs(self, text: str) -> Knobs:
-        return Knobs(read_knobs(text), self.facts.values)
+        return Knobs(read_knobs(text), self.facts.values, text)
 
     def measure(self, text: str, iteration: int) -> float:
         noise = random.Random(f"{self.number}:{iteration}:noise").gauss(0, self.facts.noise_sigma)
@@ -180,11 +183,12 @@ class World:
         measured = self.measure(text, iteration)
         # What a Bayesian verdict does: effects are a little bad and spread, and every run tells of the incumbent too.
         usual, spread, noise = 0.003, 0.008**2, self.facts.noise_sigma**2
+        change = measured - self.estimate
         surprise, total = measured - self.estimate - usual, self.variance + spread + noise
         delta = usual + surprise * spread / total
         self.estimate += surprise * self.variance / total
         self.variance -= self.variance**2 / total
-        turn = Turn(proposal, text, before, measured, delta, delta < 0, _axis(proposal), _sides(proposal))
+        turn = Turn(proposal, text, before, measured, change, delta, delta < 0, _axis(proposal), _sides(proposal))
         self.turns.append(turn)
         self.known[self.bounds().fingerprint(text)] = f"s:{iteration:03d}"
         if turn.kept:
@@ -229,6 +233,7 @@ class World:
             polarity=turn.sides,
             changed_knobs=turn.changed,
             takeaway="",
+            change=turn.change,
         )
 
     def evidence(self) -> list[TensionEvidence]:
