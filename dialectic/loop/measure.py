@@ -163,10 +163,6 @@ def _score(house: House, plan: Plan, job: Job, number: int, result: Measurement)
     """The score of run ``number``, or why it has none: the candidate's fault, whatever its model does to the scorer."""
     house.enter(plan.iteration, "score", number)
     model = Path(job.folder) / MODEL
-    if not model.is_file():
-        return None, Failure(
-            kind="export", message="it ended well but handed no model over; train.py ends with prepare.hand_over(model)"
-        )
     scoring = scoring_job(
         job,
         model,
@@ -176,6 +172,11 @@ def _score(house: House, plan: Plan, job: Job, number: int, result: Measurement)
         common_environment(house.profile),
         Limits(wall_seconds=SCORE_SECONDS[house.profile.device], memory_bytes=memory_limit(house)),
     )
+    # A model that was scored may be gone by now: only those of incumbents are kept.
+    if not model.is_file() and not Path(scoring.folder).exists():
+        return None, Failure(
+            kind="export", message="it ended well but handed no model over; train.py ends with prepare.hand_over(model)"
+        )
     record = await_job(house, scoring)
     result.wall_seconds += record.wall_seconds
     if record.failure.kind == "lost":
