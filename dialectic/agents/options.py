@@ -95,8 +95,11 @@ class Search:
             return []
         if move == "synthesize":
             return self._ranked(self._syntheses(one, widths))
-        side = self.favoured(one) if move == "exploit" else self.neglected(one)
-        return self._ranked(self._towards(one, side, widths, move))
+        if move == "exploit":
+            return self._ranked(self._towards(one, self.favoured(one), widths, move))
+        # A belief is worth testing while it may be wrong; a loss that is as good as certain teaches nothing.
+        found = self._towards(one, self.neglected(one), widths, move)
+        return self._ranked(option for option in found if option.mean < option.sd)
 
     def pole(self, one: Opposition, side: Side) -> Mapping[str, str]:
         """The most promising embodiment of a pole, of knobs that the file has if they can be.

@@ -4,18 +4,22 @@ import math
 import statistics
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from dialectic.agents import load
 from dialectic.agents.catalogue import tensions_of
 from dialectic.agents.found import baseline
+from dialectic.agents.grafts import GRAFTS
 from dialectic.errors import AgentError
 from dialectic.state.briefing import DeadEnd, ExperimentBrief
 from dialectic.state.program import Steering
 from dialectic.state.proposal import EditsSource, KnobEdit, Proposal
 from dialectic.workspace import read_knobs, resolve
 from tests.agents.world import TRAIN, World, builtin_session, profile, random_session
+
+OURS = (Path(__file__).resolve().parent.parent.parent / "train.py").read_text("utf-8")
 
 
 def test_it_beats_random_changes_in_a_made_up_world() -> None:
@@ -272,3 +276,22 @@ def test_what_earlier_sessions_measured_counts() -> None:
     briefing = context.briefing.model_copy(update={"earlier": [lost]})
     again = load("builtin").prepare(replace(context, briefing=briefing))
     assert again.edits != first.edits
+
+
+def test_edits_of_several_iterations_stack() -> None:
+    """On our own file, where each candidate is kept and the next one is built on it."""
+    world = World(4, profile("cpu", 0.004), text=OURS, falling=0.05)
+    for _ in range(7):
+        proposal = load("builtin").prepare(world.context())
+        assert world.play(proposal).kept
+    brought = read_knobs(world.text).keys() - read_knobs(OURS).keys()
+    assert brought
+    assert brought <= set(GRAFTS)
+    compile(world.text, "train.py", "exec")
+
+
+def test_a_loss_that_is_as_good_as_certain_is_no_negation() -> None:
+    for turn in builtin_session(World(6, profile("cpu", 0.018)), 12).turns:
+        scored = turn.proposal.prediction_scored
+        if turn.proposal.move_type == "negate":
+            assert scored.expected_delta < scored.interval[1] - scored.expected_delta

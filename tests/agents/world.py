@@ -136,6 +136,8 @@ class World:
     steering: Steering = field(default_factory=Steering)
     remembers: int = 32
     text: str = TRAIN
+    falling: float = 0.0
+    """By how much every measurement is better than the one before, whatever was changed."""
     estimate: float = 0.0
     variance: float = 0.0
     turns: list[Turn] = field(default_factory=list)
@@ -151,7 +153,7 @@ class World:
 
     def measure(self, text: str, iteration: int) -> float:
         noise = random.Random(f"{self.number}:{iteration}:noise").gauss(0, self.facts.noise_sigma)
-        return true_bpb(self.knobs(text), self.number) + noise
+        return true_bpb(self.knobs(text), self.number) + noise - self.falling * iteration
 
     def bounds(self) -> Bounds:
         origins = Origins(root=Path(), current=self.text, iteration=lambda _: None)
