@@ -76,7 +76,7 @@ def test_a_larger_total_goes_on_and_replaces_what_the_session_itself_adopted(
     run_script: RunScript, resume_script: ResumeScript, root: Path
 ) -> None:
     scores = {"iterations": {"2": {"val_bpb": 1.5}, "4": {"val_bpb": 1.0}}}
-    session, observer = run_script(scores, session="night", iterations=1, max_hours=1.0)
+    session, observer = run_script(scores, session="night", profile="tiny", iterations=1, max_hours=1.0)
     assert observer.ending is not None
     assert observer.ending.adopted
     first = (root / "train.py").read_bytes()
