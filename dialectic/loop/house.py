@@ -24,6 +24,8 @@ from dialectic.state.session import DataFacts, LiveState, PhaseState, ProfileFac
 from dialectic.verdict import Belief
 
 KNOWLEDGE = "knowledge_base"
+IDLE = 5
+"""So many rejected iterations in a row end a session."""
 
 
 @dataclass
@@ -112,7 +114,11 @@ class House:
         )
 
     def remaining(self) -> Iterator[int]:
-        """The iterations that are to come, as far as there is time; that for the baseline was looked at before."""
+        """The iterations that are to come, as far as there is time; that for the baseline was looked at before.
+
+        With nothing left that may be proposed a session without end would write rejected iterations as fast as it can:
+        after :data:`IDLE` of them in a row it ends.
+        """
         hours, total = self.settings.max_hours, self.settings.iterations
         end = time.monotonic() + 3600 * hours if hours else math.inf
         first = len(self.history) + 1
@@ -122,6 +128,13 @@ class House:
                 self.observer.note(f"iteration {iteration} might not end within {hours:g} hours; it is not started")
                 return
             yield iteration
+            lately = [result for _, result, _ in self.history[max(first - 1, len(self.history) - IDLE) :]]
+            if len(lately) == IDLE and all(result is not None and result.status == "rejected" for result in lately):
+                self.observer.note(
+                    f"{IDLE} proposals in a row were refused, so nothing is left to try; loosen the steering block of "
+                    f"program.md, or take another agent, and go on with dialectic run --resume"
+                )
+                return
             self.longest_turn = max(self.longest_turn, time.monotonic() - began)
 
     def require_baseline(self) -> None:

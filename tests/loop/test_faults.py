@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from dialectic.agents.grafts import GRAFTS
 from dialectic.agents.scripted import ScriptedAgent
 from dialectic.errors import CorruptRecord, ExecutorError, Interrupted, SessionError, StorageError
 from dialectic.loop import adopt
+from dialectic.loop.house import IDLE
 from dialectic.loop.measure import longest, overspent, run_seed, wall_limit
 from dialectic.session import Session
 from dialectic.state.files import read_record
 from dialectic.state.proposal import StagedState
 from dialectic.state.run import RunRecord
 from dialectic.state.session import ProfileFacts
+from dialectic.workspace import read_knobs
 from tests.loop.conftest import Remembering, RunScript
 
 FROZEN = '```toml\nfreeze = ["MATRIX_LR", "NOT_A_KNOB"]\n```\n'
@@ -119,6 +123,16 @@ def test_without_a_number_it_goes_on_until_it_is_stopped(
     with pytest.raises(Interrupted):
         run_script({"default": {"val_bpb": 2.0}}, session="endless", iterations=cast("int", None))
     assert Session(root, "endless").numbers() == [1, 2, 3, 4]
+
+
+def test_with_nothing_left_to_try_a_session_without_end_ends(run_script: RunScript, root: Path) -> None:
+    knobs = json.dumps(sorted({*read_knobs((root / "train.py").read_text("utf-8")), *GRAFTS}))
+    (root / "program.md").write_text(f"```toml\nfreeze = {knobs}\n```\n", "utf-8")
+    session, observer = run_script({"default": {"val_bpb": 2.0}}, iterations=cast("int", None))
+    statuses = [result.status for _, result, _ in session.history() if result is not None]
+    assert statuses == ["completed"] + ["rejected"] * IDLE
+    assert any("nothing is left to try" in note for note in observer.notes)
+    assert observer.ending is not None
 
 
 def test_line_endings_of_the_user_survive(run_script: RunScript, root: Path) -> None:
