@@ -30,7 +30,7 @@ NEGATION_EVERY = 5
 PLATEAU = 3
 """Discards in a row on one axis after which another one is taken up."""
 
-LOYALTY = 0.5
+LOYALTY = 0.4
 """The suggested axis is followed while its best candidate promises this share of the best one anywhere."""
 
 
@@ -98,8 +98,8 @@ def _worth_negating(search: Search) -> bool:
 def _axes(search: Search, ranked: dict[str, list[Option]], move: MoveType) -> list[str]:
     """The axes in the order in which they are taken up.
 
-    Preferred ones first; those on a plateau last; to negate, those of which only the other side was tested; those on
-    which a gain is believed in; then the suggested one unless another promises far more; then by promise.
+    Preferred ones first; those on a plateau last; to negate, those of which only the other side was tested; then the
+    suggested one unless another promises far more; then those on which a gain is believed in, by promise.
     """
     prefer, suggested = search.context.steering.prefer, search.context.briefing.suggested_axis
     promise = {kind: options[0].gain if options else 0.0 for kind, options in ranked.items()}
@@ -111,8 +111,8 @@ def _axes(search: Search, ranked: dict[str, list[Option]], move: MoveType) -> li
             prefer.index(kind) if kind in prefer else len(prefer),
             kind == tired,
             move == "negate" and not search.one_sided(kind),
-            ranked[kind][0].mean >= 0,
             kind != suggested or promise[kind] < LOYALTY * most,
+            ranked[kind][0].mean >= 0,
             -round(promise[kind], 9),
         ),
     )

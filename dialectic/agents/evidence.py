@@ -20,7 +20,7 @@ from dialectic.state.briefing import Briefing, ExperimentBrief
 
 Vector = NDArray[np.float64]
 
-SLOPE_SD, BEND, BEND_SD = 0.5, 0.12, 0.1
+SLOPE_SD, BEND, BEND_SD = 0.5, 0.2, 0.12
 """Prior of b and c in units of :func:`effect_scale` a step: moves matter, and too far is bad."""
 FAILURE = 3.0
 """What a failed run counts as, in effect scales worse."""

@@ -158,7 +158,11 @@ def _departure(search: Search, option: Option) -> str:
         return f" program.md prefers {option.kind} to {suggested}, which the tension graph suggested."
     best = next(iter(search.options(option.move, suggested, WIDTHS[0])), None)
     effect = "gain" if best and best.mean < 0 else "cost"
-    there = f"the best such move should {effect} {bpb(abs(best.mean)).lstrip('+')} bpb" if best else "none is left"
+    there = (
+        f"the best such move should {effect} {bpb(abs(best.mean)).lstrip('+')} bpb"
+        if best
+        else "nothing of that move is left"
+    )
     return f" The tension graph suggested {suggested}, where {there}."
 
 

@@ -119,7 +119,7 @@ def test_the_suggested_move_is_followed_and_a_departure_from_the_axis_is_explain
                 followed += 1
             else:
                 assert f"The tension graph suggested {kind}" in proposal.why_now
-    assert followed >= 4
+    assert followed >= 3
 
 
 def test_one_of_three_moves_is_a_synthesis_whatever_is_suggested() -> None:

@@ -104,7 +104,7 @@ BIAS = Opposition(
         Lever(
             "PREVIOUS_TOKEN", "shift", "thesis", "more of the token before in each embedding",
             "less of the token before in each embedding", "pairs of tokens are known from the first step on",
-            "each token keeps its own place in the embedding", step=0.3, low=0.0, high=1.2, on_cpu=1.0, on_gpu=0.2,
+            "each token keeps its own place in the embedding", step=0.3, low=0.0, high=1.2, on_cpu=1.2, on_gpu=0.3,
         ),
     ),
     favoured="thesis",
@@ -189,7 +189,7 @@ SHARPNESS = Opposition(
         Lever(
             "QK_SCALE", "factor", "thesis", "sharper attention", "softer attention",
             "normalised queries and keys limit how sharply a head can choose", "soft attention averages the noise out",
-            step=1.2, low=0.6, high=2.5, on_cpu=0.3, on_gpu=0.4,
+            step=1.2, low=0.6, high=2.5, on_cpu=0.2, on_gpu=0.4,
         ),
         Lever(
             "LOGIT_SOFTCAP", "factor", "thesis", "a looser cap of the logits", "a tighter cap of the logits",

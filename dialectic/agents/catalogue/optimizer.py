@@ -26,7 +26,7 @@ AGGRESSION = Opposition(
         Lever(
             "UNEMBEDDING_LR", "factor", "thesis", "a higher rate of the head", "a lower rate of the head",
             "the head follows the features sooner", "the head stops chasing features that still move",
-            step=1.7, low=0.0004, high=0.05, on_cpu=0.6, on_gpu=0.4,
+            step=1.7, low=0.0004, high=0.05, on_cpu=0.8, on_gpu=0.5,
         ),
         Lever(
             "SCALAR_LR", "factor", "thesis", "a higher rate of the scalars", "a lower rate of the scalars",

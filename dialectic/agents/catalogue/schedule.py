@@ -16,7 +16,7 @@ SETTLING = Opposition(
         Lever(
             "WARMDOWN_RATIO", "shift", "antithesis", "a longer warm-down", "a shorter warm-down",
             "a longer decay averages the noise of the updates away", "the peak rate lasts longer",
-            step=0.15, low=0.05, high=1.0, on_cpu=-0.3, on_gpu=0.5,
+            step=0.15, low=0.05, high=1.0, on_gpu=0.6,
         ),
         Lever(
             "WARMDOWN_POWER", "factor", "antithesis", "a warm-down that falls early", "a warm-down that falls late",
@@ -53,7 +53,7 @@ AVERAGING = Opposition(
         Lever(
             "AVERAGED_STEPS", "ladder", "thesis", "an average over more of the last steps",
             "an average over fewer of the last steps", "the mean of the last weights cancels their noise",
-            "the last weights know the most", options=(0, 6, 12, 25, 50, 100), on_cpu=0.3,
+            "the last weights know the most", options=(0, 6, 12, 25, 50, 100), on_cpu=0.1,
         ),
     ),
     thesis_moves=({"AVERAGED_STEPS": 2, "WARMDOWN_RATIO": -1},),
