@@ -17,6 +17,7 @@ gain is a framing that held. Losses are what the runs reported: claims, good eno
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +26,7 @@ import numpy as np
 from dialectic.state.contracts import LossCurve, ReflectContext
 from dialectic.state.measured import Change
 from dialectic.state.plan import Plan
-from dialectic.state.proposal import KnobEdit
+from dialectic.state.proposal import KnobEdit, ReplaceEdit
 
 Kind = Literal["held", "undecided", "poor", "unfair", "confounded", "mis-scaled"]
 
@@ -102,10 +103,16 @@ def sizes_of(context: ReflectContext) -> Sizes:
 
 
 def causes(plan: Plan) -> list[str]:
-    """What was changed, cause by cause: each knob, and the edits of the code as one."""
+    """What was changed, cause by cause: each knob, and the edits of the code as one.
+
+    Code that brings a knob along is no cause beside it: the knob's value decides whether it does anything.
+    """
     knobs = {edit.knob for edit in plan.edits if isinstance(edit, KnobEdit)}
     found = sorted(knob for knob in knobs if TOGETHER.get(knob) not in knobs)
-    return found + ["the code"] * any(not isinstance(edit, KnobEdit) for edit in plan.edits)
+    code = "\n".join(edit.replace for edit in plan.edits if isinstance(edit, ReplaceEdit))
+    brings = any(re.search(rf"^{knob} = ", code, re.MULTILINE) for knob in knobs)
+    edited = any(not isinstance(edit, KnobEdit) for edit in plan.edits)
+    return found + ["the code"] * (edited and not brings)
 
 
 def diagnose(context: ReflectContext, change: Change) -> Framing:

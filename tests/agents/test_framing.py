@@ -112,6 +112,8 @@ def test_causes_are_counted_once() -> None:
     follows: list[Edit] = [knob("TOTAL_BATCH_SIZE"), knob("DEVICE_BATCH_SIZE"), CODE, CODE]
     assert causes(context(0.0, edits=follows).plan) == ["TOTAL_BATCH_SIZE", "the code"]
     assert causes(context(0.0, edits=[knob("DEVICE_BATCH_SIZE")]).plan) == ["DEVICE_BATCH_SIZE"]
+    graft = ReplaceEdit(search="DEPTH = 3\n", replace="DEPTH = 3\nQK_SCALE = 1.0\n")
+    assert causes(context(0.0, edits=[graft, knob("QK_SCALE")]).plan) == ["QK_SCALE"]
 
 
 def test_curves_too_thin_tell_nothing() -> None:
