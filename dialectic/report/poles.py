@@ -84,19 +84,28 @@ def untested(material: Material) -> list[str]:
 def _rows(material: Material, evidence: TensionEvidence) -> tuple[Row, Row, Row]:
     said = _summaries(material, evidence.kind)
     return (
-        _row(material, "thesis", said[0], evidence.thesis.experiments),
-        _row(material, "antithesis", said[1], evidence.antithesis.experiments),
-        _row(material, "synthesis", "a third form out of both", evidence.syntheses),
-    )
+        _row(material, "thesis", said[0], evidence.thesis.experiments, _crashed(material, evidence.kind, "thesis")),
+        _row(
+            material, "antithesis", said[1], evidence.antithesis.experiments,
+            _crashed(material, evidence.kind, "antithesis"),
+        ),
+        _row(material, "synthesis", "a third form out of both", evidence.syntheses, 0),
+    )  # fmt: skip
 
 
-def _row(material: Material, role: Role, said: str, experiments: Sequence[str]) -> Row:
+def _crashed(material: Material, kind: str, side: Side) -> int:
+    """How many of the session's candidates on this side have no score: no evidence on the pole, but worth telling."""
+    crashed = (turn for turn in material.turns if turn.fate == "crash")
+    known = (material.knowledge.get(turn.id) for turn in crashed)
+    return sum(one is not None and one.polarity.get(kind) == side for one in known)
+
+
+def _row(material: Material, role: Role, said: str, experiments: Sequence[str], failures: int) -> Row:
     turns = [turn for turn in map(material.turn, experiments) if turn is not None]
     marks = [
         Mark(turn.label, turn.delta, turn.delta_sd, turn.fate == "keep") for turn in turns if turn.delta is not None
     ]
     mean = math.fsum(mark.delta for mark in marks) / len(marks) if marks else None
-    failures = sum(turn.fate == "crash" for turn in turns)
     return Row(
         role, shorten(one_line(said).split(". ")[0], SUMMARY, placeholder=" …"), marks, mean, _sd(marks), failures
     )

@@ -112,7 +112,7 @@ def test_the_baseline_never_goes_back(run_script: RunScript) -> None:
 
 def test_an_out_of_memory_start_is_run_once_more_with_half_the_device_batch(run_script: RunScript, root: Path) -> None:
     session, observer = run_script(
-        {"iterations": {"2": [EARLY_MEMORY, {"val_bpb": 1.2}]}}, {"prepare": [RATE]}, iterations=2
+        {"iterations": {"2": [EARLY_MEMORY, {"val_bpb": 1.2}]}}, {"prepare": [RATE]}, iterations=2, profile="tiny"
     )
     plan, result, first = outcome(session, 2)
     assert (result.status, result.verdict.decision) == ("completed", "keep")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dialectic.agents.grafts import GRAFTS
 from dialectic.errors import Interrupted, SessionBusy, SessionError, UsageError
 from dialectic.session import Session, open_session
 from dialectic.state.files import read_record
@@ -138,7 +139,7 @@ def test_a_refused_proposal_is_still_refused_after_a_restart(
     frozen = sorted(
         line.split(" =")[0] for line in (root / "train.py").read_text("utf-8").splitlines() if " = " in line
     )
-    names = [name for name in frozen if name.isupper() and name.replace("_", "").isalnum()]
+    names = [*GRAFTS, *(name for name in frozen if name.isupper() and name.replace("_", "").isalnum())]
     (root / "program.md").write_text(f"```toml\nfreeze = {json.dumps(names)}\n```\n", "utf-8")
     stop_once("planned", 2, monkeypatch)
     with pytest.raises(Interrupted):
