@@ -100,11 +100,21 @@ def _screen(told: Briefing, read: Read) -> Iterable[RenderableType]:
         yield text(f"with what {others} measured under the same conditions ({rules}, the same data)", "dim")
     if not told.tensions:
         yield Text("no tension yet", style="dim")
+    blank = [one.kind for one in told.tensions if not _tried(one)]
     for evidence in told.tensions:
+        if _tried(evidence):
+            yield Text("")
+            yield from _axis(evidence, told.session_id)
+    if blank:
         yield Text("")
-        yield from _axis(evidence, told.session_id)
+        yield text(f"held, but nothing was tried on them yet: {', '.join(blank)}", "dim", limit=1_000)
     yield Text("")
     yield _guide(told)
+
+
+def _tried(evidence: TensionEvidence) -> bool:
+    poles = (evidence.thesis, evidence.antithesis)
+    return bool(evidence.syntheses) or any(pole.experiments or pole.failures for pole in poles)
 
 
 def _guide(told: Briefing) -> Table:
