@@ -29,8 +29,9 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(?:Z|\+00:00)")
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 SECONDS = re.compile(r"^((?:training|total)_seconds|mfu_percent): .*$", re.MULTILINE)
 FOLDERS = ("experiment_logs", "knowledge_base", "research_state")
-IGNORED = {".lock", "__pycache__"}
-"""The lock's file holds nothing, and Python's cache holds the time of what it was made from."""
+IGNORED = {".lock", "__pycache__", "report"}
+"""The lock's file holds nothing, Python's cache holds the time of what it was made from, and a report is derived: it
+tells durations and short names of commits in sentences."""
 
 
 def masked(root: Path, *places: Path) -> dict[str, str]:

@@ -42,9 +42,9 @@ def opening(told: Announcement) -> str:
 
 
 def resumed(finished: int) -> str:
-    """What a resumed session says before it goes on."""
+    """What a resumed session says before it goes on; whether anything is left to do is in its first line."""
     count = "1 iteration is" if finished == 1 else f"{finished} iterations are"
-    return f"resumed: {count} finished, it goes on with iteration {finished + 1}"
+    return f"resumed: {count} finished"
 
 
 def ending(told: Ending) -> list[str]:

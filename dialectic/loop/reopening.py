@@ -71,7 +71,7 @@ def reopen_house(session: Session, settings: Settings, given: Collection[str], o
     kept = {name: value for name, value in record.config.items() if name in (*FIXED, "session", "script")}
     record = record.model_copy(update={"data": data, "config": told | kept})
     session.write_record(record)
-    graph = fold_sessions(session.root, observer)
+    graph = fold_sessions(session.root, observer, resumed=session.id)
     house = House(
         root=session.root,
         settings=settings,
