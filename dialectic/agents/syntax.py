@@ -63,15 +63,15 @@ def rewritten(text: str, rewrites: Sequence[Rewrite]) -> str | None:
     except (SyntaxError, ValueError):
         return None
     splices: list[_Splice] = []
-    starts = _line_starts(text)
+    data = text.encode()
+    starts = _line_starts(data)
     for rewrite in rewrites:
         found = list(_matches(tree, rewrite))
         if len(found) != 1:
             if rewrite.optional and not found:
                 continue
             return None
-        splices += _spliced(text, starts, rewrite, *found[0])
-    data = text.encode()
+        splices += _spliced(data, starts, rewrite, *found[0])
     for splice in sorted(splices, key=lambda one: (one.start, one.end), reverse=True):
         data = data[: splice.start] + splice.text.encode() + data[splice.end :]
     return data.decode()
@@ -162,19 +162,19 @@ def _same_items(pattern: list[object], items: list[object], bindings: Bindings) 
     return len(pattern) == len(items) and all(_same(*pair, bindings) for pair in zip(pattern, items, strict=True))
 
 
-def _line_starts(text: str) -> list[int]:
+def _line_starts(data: bytes) -> list[int]:
     """Byte offset of each line, and of the end."""
     starts = [0]
-    for line in text.encode().split(b"\n"):
+    for line in data.split(b"\n"):
         starts.append(starts[-1] + len(line) + 1)
     return starts
 
 
 def _spliced(
-    text: str, starts: list[int], rewrite: Rewrite, node: ast.stmt | ast.expr, bindings: Bindings
+    data: bytes, starts: list[int], rewrite: Rewrite, node: ast.stmt | ast.expr, bindings: Bindings
 ) -> Iterator[_Splice]:
     indent = " " * node.col_offset if isinstance(node, ast.stmt) else ""
-    names = {name: _source(text, nodes) for name, nodes in bindings.items()}
+    names = {name: _source(data, starts, nodes) for name, nodes in bindings.items()}
     assert node.end_lineno is not None
     assert node.end_col_offset is not None
     if rewrite.before:
@@ -188,11 +188,13 @@ def _spliced(
         yield _Splice(starts[node.end_lineno], starts[node.end_lineno], _filled(rewrite.after, names, indent) + "\n")
 
 
-def _source(text: str, nodes: tuple[ast.expr, ...]) -> str:
+def _source(data: bytes, starts: list[int], nodes: tuple[ast.expr, ...]) -> str:
     parts = []
     for node in nodes:
-        source = ast.get_source_segment(text, node) or ""
-        if "\n" in source:
+        if node.end_lineno == node.lineno:
+            start = starts[node.lineno - 1]
+            source = data[start + node.col_offset : start + (node.end_col_offset or 0)].decode()
+        else:
             source = ast.unparse(node)
         parts.append(source if len(nodes) > 1 or isinstance(node, (*ATOMS, ast.Starred)) else f"({source})")
     return ", ".join(parts)
