@@ -47,8 +47,6 @@ class BuiltinAgent:
             AgentError: nothing that it knows to change is left, or the time is up.
         """
         search = Search(context)
-        # After a crash the same candidate would come first again.
-        spared = 1 if context.crash else 0
         refused = "this train.py has none of the knobs that it knows, or program.md freezes all of them"
         for option in _distinct(_plan(search)):
             if time.monotonic() > context.deadline:
@@ -57,8 +55,6 @@ class BuiltinAgent:
             refusal = context.check(proposal)
             if refusal is not None:
                 refused = refusal.reason
-            elif spared:
-                spared -= 1
             else:
                 return proposal
         raise AgentError(f"builtin found nothing left to change: {refused}")

@@ -12,6 +12,8 @@ from functools import cached_property
 from dialectic.errors import EditError
 from dialectic.state.arithmetic import Evaluated, Scalar, evaluate, number
 
+MOST_BLOCKS = 1000
+"""No model is deeper; a foreign constant may say so all the same."""
 OF_PROFILE = re.compile(r"\bPROFILE\.([a-z_][a-z0-9_]*)")
 
 
@@ -52,12 +54,12 @@ class Knobs:
         heads = math.ceil(depth * (self.number("ASPECT_RATIO") or 1) / head_dim)
         pattern = str(self.value("WINDOW_PATTERN") or "L")
         embeds = bool(self.value("VALUE_EMBEDDINGS"))
-        windows = "".join(pattern[block % len(pattern)] for block in range(max(int(depth) - 1, 0)))
+        windows = "".join(pattern[block % len(pattern)] for block in range(min(max(int(depth) - 1, 0), MOST_BLOCKS)))
         return {
             "depth": depth,
             "width": heads * head_dim,
             "heads": heads,
-            "kv_heads": max(heads // int(self.number("KV_HEAD_RATIO") or 1), 1),
+            "kv_heads": max(heads // max(int(self.number("KV_HEAD_RATIO") or 1), 1), 1),
             "windows": windows,
             "short": (self.number("WINDOW_DIVISOR") or 2) if "S" in windows else None,
             "gate": min(self.number("GATE_CHANNELS") or 0, heads * head_dim) if embeds else None,

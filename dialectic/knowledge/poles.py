@@ -33,7 +33,7 @@ def in_plan_order(plan: Plan, tensions: Sequence[TensionRecord]) -> tuple[Tensio
 
 def is_baseline(plan: Plan) -> bool:
     """Whether the plan changes nothing. The reference system recorded no edits, so there a stated move counts."""
-    if plan.edits:
+    if plan.edits or plan.rejected:
         return False
     stated = plan.filled_by.get("move_type") != "computed"
     return not (plan.prediction_scored.mechanism == NOT_RECORDED and stated)

@@ -71,6 +71,8 @@ def role(experiment: Experiment) -> Role:
 def describe_change(experiment: Experiment) -> str:
     """The move, the pole and the knobs in a few words."""
     plan = experiment.plan
+    if plan.rejected:
+        return "A refused proposal"
     if experiment.baseline:
         return "The baseline" if experiment.iteration == 1 else "A change that was not recorded"
     knobs = ", ".join(

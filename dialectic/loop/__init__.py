@@ -8,6 +8,7 @@ memory     the tension graph of everything on disk
 facts      the machine, the data and the profile, as prepare.py and the system tell them
 propose    one prepare phase: the briefing, the proposal, its refusals and its fallback
 plan       the plan, recorded with everything it names
+losses     how a run's training loss went, as the run itself told it
 measure    one run and its scoring, as jobs
 jobs       waiting for a job, whoever started it
 chances    second chances: an out-of-memory start and a crash before training

@@ -47,9 +47,7 @@ def run_candidate(house: House, plan: Plan) -> tuple[Plan, Measurement]:
     second = _second_plan(house, plan, first)
     if second is None:
         return plan, first
-    measurement = _run_second(house, second)
-    measurement.wall_seconds += first.wall_seconds
-    return second, measurement
+    return second, _run_second(house, second)
 
 
 def _run_second(house: House, plan: Plan) -> Measurement:
@@ -57,7 +55,10 @@ def _run_second(house: House, plan: Plan) -> Measurement:
     house.known.setdefault(plan.second_chance.fingerprint, house.experiment_id(plan.iteration))
     settle(folder, plan)
     house.session.append_event("second_chance", plan.iteration, reason=plan.second_chance.kind)
-    return measure(house, plan)
+    measurement = measure(house, plan)
+    measurement.wall_seconds += plan.second_chance.wall_seconds
+    measurement.train_seconds += plan.second_chance.train_seconds
+    return measurement
 
 
 def _retell(house: House, plan: Plan) -> None:
@@ -78,6 +79,8 @@ def _second_plan(house: House, plan: Plan, first: Measurement) -> Plan | None:
         message=failure.message,
         exit_code=record.exit_code,
         runs=1,
+        wall_seconds=first.wall_seconds,
+        train_seconds=first.train_seconds,
         fingerprint=plan.fingerprint,
     )
     if failure.kind == "out-of-memory" and first.progress <= START_SHARE:
@@ -96,6 +99,9 @@ def _smaller(house: House, plan: Plan, chance: SecondChance) -> Plan | None:
         _check_steering(house, text, edit)
     except EditError as error:
         house.observer.note(f"{name} ran out of memory at its start and is not run with half the batch: {error}")
+        if (folder.path / FIRST_ATTEMPT).exists():
+            # A runner that was killed had begun with the second attempt, which was still allowed then.
+            restore(folder)
         return None
     house.observer.note(f"{name} ran out of memory at its start; it is run once more with {edit.knob} = {edit.value}")
     archive(folder)
@@ -169,6 +175,9 @@ def archive(folder: IterationFolder) -> None:
 def restore(folder: IterationFolder) -> None:
     """Put the first attempt's files back, for there is no second."""
     kept = folder.path / FIRST_ATTEMPT
+    for path in folder.tensions.iterdir():
+        if not (kept / "tensions" / path.name).exists():
+            shutil.rmtree(path)
     for path in sorted(kept.rglob("*")):
         if path.is_file():
             write_bytes(folder.path / path.relative_to(kept), path.read_bytes())

@@ -128,8 +128,8 @@ class House:
                 self.observer.note(f"iteration {iteration} might not end within {hours:g} hours; it is not started")
                 return
             yield iteration
-            lately = [result for _, result, _ in self.history[max(first - 1, len(self.history) - IDLE) :]]
-            if len(lately) == IDLE and all(result is not None and result.status == "rejected" for result in lately):
+            lately = [plan for plan, _, _ in self.history[max(first - 1, len(self.history) - IDLE) :]]
+            if len(lately) == IDLE and all(plan.rejected for plan in lately):
                 self.observer.note(
                     f"{IDLE} proposals in a row were refused, so nothing is left to try; loosen the steering block of "
                     f"program.md, or take another agent, and go on with dialectic run --resume"

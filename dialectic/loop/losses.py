@@ -28,7 +28,7 @@ def loss_curve(run_folder: Path) -> LossCurve:
         try:
             event = json.loads(line, parse_constant=lambda _: None)
             tokens, loss = float(event["total_tokens_seen"]), float(event["train_loss_ema"])
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             continue
         if (
             event.get("type") == "train_step"

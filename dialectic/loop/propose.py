@@ -92,14 +92,14 @@ def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
         return Prepared(proposal, "computed", house.incumbent_text, "the file as it was found", bounds)
     authors: tuple[tuple[Agent, FilledBy], ...] = ((house.agent, "agent"), (house.fallback, "computed"))
     refusals: list[Refusal] = []
+    reason = ""
     for agent, author in authors:
-        proposal_or_none, refused = _ask(house, agent, context)
-        refusals += refused
+        proposal_or_none, refused, why = _ask(house, agent, context)
+        refusals, reason = refusals + refused, why
         if proposal_or_none is not None:
             train_py = workspace.apply(house.incumbent_text, proposal_or_none.edits)
             summary = f"{agent.name} proposed it" + (f" after {len(refusals)} refusals" if refusals else "")
             return Prepared(proposal_or_none, author, train_py, summary, bounds)
-    reason = refusals[-1].reason if refusals else "no agent proposed anything"
     failure = Failure(kind="rejected", message=reason)
     proposal = found.baseline(context)
     return Prepared(proposal, "computed", house.incumbent_text, f"rejected: {reason}", bounds, failure)
@@ -114,7 +114,7 @@ def propose_again(house: House, plan: Plan, crash: str) -> tuple[Briefing, Prepa
     agent = house.agent if author == "agent" else house.fallback
     briefing, bounds = _briefing(house, plan.iteration), bounds_of(house)
     context = replace(context_of(house, plan.iteration, briefing, bounds), crash=crash, crashed=plan)
-    proposal, refused = _ask(house, agent, context)
+    proposal, refused, _ = _ask(house, agent, context)
     if proposal is None:
         return None
     train_py = workspace.apply(house.incumbent_text, proposal.edits)
@@ -122,21 +122,24 @@ def propose_again(house: House, plan: Plan, crash: str) -> tuple[Briefing, Prepa
     return briefing, Prepared(proposal, author, train_py, summary, bounds)
 
 
-def _ask(house: House, agent: Agent, context: PrepareContext) -> tuple[Proposal | None, list[Refusal]]:
-    """One agent's proposal; each refusal goes back to it with the exact reason."""
+def _ask(house: House, agent: Agent, context: PrepareContext) -> tuple[Proposal | None, list[Refusal], str]:
+    """One agent's proposal, or why there is none; each refusal goes back to it with the exact reason."""
     refusals: list[Refusal] = []
+    why = ""
     while len(refusals) < MAX_REFUSALS:
         try:
             proposal = hear(agent.prepare, replace(context, refusals=tuple(refusals)))
         except AgentError as error:
-            house.observer.note(f"{agent.name} could not prepare: {error}")
+            why = f"{agent.name} could not prepare: {error}"
+            house.observer.note(why)
             break
         refusal = context.check(proposal)
         if refusal is None:
-            return proposal, refusals
+            return proposal, refusals, ""
         house.observer.note(f"{agent.name} was refused ({refusal.rule}): {refusal.reason}")
         refusals.append(refusal)
-    return None, refusals
+        why = refusal.reason
+    return None, refusals, why
 
 
 def hear(phase: Callable[[Asked], Answered], context: Asked) -> Answered:

@@ -146,8 +146,10 @@ def compose(
 
 def _write_phase(house: House, plan: Plan, result: Result, author: FilledBy) -> None:
     """The staged state with its result, and the phase's manifest."""
-    folder = house.session.iteration(plan.iteration).phase("reflect")
-    staged = read_record(house.root / STAGED, StagedState) if (house.root / STAGED).exists() else None
+    iteration = house.session.iteration(plan.iteration)
+    # The iteration's own copy: what lies in the research folder others may have written meanwhile.
+    own, folder = iteration.phase("prepare") / STAGED.name, iteration.phase("reflect")
+    staged = read_record(own, StagedState) if own.exists() else None
     if staged is not None:
         told = StagedResult.model_validate({name: getattr(result, name) for name in StagedResult.model_fields})
         staged = staged.model_copy(update={"result": told})

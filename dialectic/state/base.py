@@ -107,7 +107,7 @@ def numeric_metrics(raw: object) -> Metrics:
     for name, value in raw.items():
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             continue
         if abs(number) < float("inf"):
             found[str(name)] = number

@@ -25,6 +25,9 @@ class SecondChance(Value):
     """Of the first attempt's run."""
     runs: int = 0
     """Runs of the first attempt: their numbers, and so their seeds, are not used again."""
+    wall_seconds: float = 0.0
+    """What the first attempt took, with its scoring; the iteration's cost holds it."""
+    train_seconds: float = 0.0
     fingerprint: str = ""
     """The first candidate's, so that nobody proposes it again."""
     edits: list[Edit] = []
