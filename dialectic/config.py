@@ -23,7 +23,7 @@ RUN_VARIABLES = frozenset({"ROOT", "CACHE", "RUN_DIR", "RUN_SEED", "LIVE_EVENTS"
 
 FIXED = ("profile", "budget", "corpus", "seed", "agent", "executor")
 """What a session keeps when it is resumed: its numbers would not compare otherwise."""
-OF_THE_COMMAND = ("iterations", "max_hours", "session", "script")
+OF_THE_COMMAND = ("max_hours", "session", "script")
 """What every command says anew; a path is not recorded."""
 
 SettingValue = str | int | float | bool | Path | None
@@ -35,8 +35,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     iterations: int | None = Field(default=None, ge=1)
-    """Candidates after the baseline, also those of a resumed session from before; without it the session goes on until
-    it is stopped."""
+    """Candidates after the baseline, also those of a resumed session from before; without it a new session goes on
+    until it is stopped, and a resumed one up to the total that it had."""
     max_hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """No iteration is started that might not end within so many hours from the command on."""
     session: str | None = None

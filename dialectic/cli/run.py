@@ -71,7 +71,8 @@ def run(root: Path, flags: dict[str, SettingValue], as_json: bool, resume: bool 
         from dialectic.session import LOGS
         from dialectic.tracking import observed
 
-        with observed(settings.track, root, root / LOGS, observer) as told:
+        track = settings.track or (recorded_tracking(root, settings.session) if resume else None)
+        with observed(track, root, root / LOGS, observer) as told:
             if resume:
                 resume_session(root, settings, [name for name, value in flags.items() if value is not None], told)
             else:
@@ -83,6 +84,14 @@ def run(root: Path, flags: dict[str, SettingValue], as_json: bool, resume: bool 
         return report_at_end(root, session_id)
 
     watched(session, as_json, afterwards)
+
+
+def recorded_tracking(root: Path, session_id: str | None) -> str | None:
+    """The tracking tool that a session was started with."""
+    from dialectic.session import open_session
+
+    found = open_session(root, session_id).record().config.get("track")
+    return found if isinstance(found, str) else None
 
 
 def watched(

@@ -122,7 +122,10 @@ class House:
         hours, total = self.settings.max_hours, self.settings.iterations
         end = time.monotonic() + 3600 * hours if hours else math.inf
         first = len(self.history) + 1
-        for iteration in range(first, total + 2) if total else count(first):
+        last = max((total or 0) + 1, self.planned.iteration if self.planned else 0)
+        if total and first > last:
+            self.observer.note(f"it has all its {total} candidates; --iterations N, a larger total, makes it go on")
+        for iteration in range(first, last + 1) if total else count(first):
             began = time.monotonic()
             if iteration > 1 and began + self.longest_turn > end:
                 self.observer.note(f"iteration {iteration} might not end within {hours:g} hours; it is not started")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dialectic import agents, workspace
 from dialectic.config import FIXED, Settings, SettingValue, resumed
-from dialectic.errors import CorruptRecord, DataError, SessionError
+from dialectic.errors import CorruptRecord, DataError, SessionError, UsageError
 from dialectic.loop import facts
 from dialectic.loop.house import KNOWLEDGE, House
 from dialectic.loop.memory import fold_sessions
@@ -60,6 +60,7 @@ def reopen_house(session: Session, settings: Settings, given: Collection[str], o
     data = _prepared(session.root, settings, data, observer)
     check_writable(session.root)
     history = session.history()
+    check_total(settings, given, len(history) - 1)
     if not any(result for _, result, _ in history):
         check_hours(settings, profile)
     base = _base(session, record)
@@ -113,6 +114,20 @@ def _settings(session: Session, record: SessionRecord, settings: Settings, given
     own = resumed(settings, given, record.config | found)
     script = settings.script if "script" in given else session.script if session.script.exists() else None
     return own.model_copy(update={"session": session.id, "script": script})
+
+
+def check_total(settings: Settings, given: Collection[str], candidates: int) -> None:
+    """Hold ``--iterations``, which is the session's total, against the candidates that it has begun.
+
+    Raises:
+        UsageError: it has more of them already.
+    """
+    total = settings.iterations
+    if total is not None and candidates > total and "iterations" in given:
+        raise UsageError(
+            f"--iterations {total}: the session has {candidates} candidates already, and with --resume it is their "
+            f"total; give a larger one"
+        )
 
 
 def _prepared(root: Path, settings: Settings, data: DataFacts, observer: Observer) -> DataFacts:

@@ -135,6 +135,32 @@ def test_with_nothing_left_to_try_a_session_without_end_ends(run_script: RunScri
     assert observer.ending is not None
 
 
+def test_failed_checks_are_no_refusals(run_script: RunScript) -> None:
+    failed = {"checks": {"causal": {"passed": False, "value": 1.0}}}
+    runs = {"iterations": {str(number): failed for number in range(2, IDLE + 3)}}
+    session, _ = run_script(runs, iterations=IDLE + 1)
+    statuses = [result.status for _, result, _ in session.history() if result is not None]
+    assert statuses == ["completed"] + ["rejected"] * (IDLE + 1)
+
+
+@pytest.mark.parametrize("text", ["{", None], ids=["broken", "somebody else's"])
+def test_what_others_stage_meanwhile_stays_out(
+    run_script: RunScript, root: Path, text: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged = root / "research_state" / "current_iteration.json"
+
+    def stage(self: Remembering, iteration: int, phase: object, k: int) -> None:
+        if (iteration, phase) == (2, "verdict"):
+            theirs = json.loads(staged.read_text("utf-8")) | {"prediction": "Prediction: somebody else's."}
+            staged.write_text(text or json.dumps(theirs), "utf-8")
+
+    monkeypatch.setattr(Remembering, "phase", stage)
+    session, _ = run_script({"default": {"val_bpb": 2.0}}, iterations=1)
+    kept = read_record(session.iteration(2).phase("reflect") / staged.name, StagedState)
+    assert kept.prediction == session.read(2)[0].prediction
+    assert kept.result is not None
+
+
 def test_line_endings_of_the_user_survive(run_script: RunScript, root: Path) -> None:
     text = (root / "train.py").read_bytes().replace(b"\n", b"\r\n")
     (root / "train.py").write_bytes(text)

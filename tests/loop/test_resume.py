@@ -94,6 +94,16 @@ def test_a_larger_total_goes_on_and_replaces_what_the_session_itself_adopted(
     assert done.ending == again.ending
 
 
+def test_the_total_is_kept_unless_another_is_given(run_script: RunScript, resume_script: ResumeScript) -> None:
+    run_script(FLAT, session="night", iterations=2)
+    again = resume_script("night")
+    assert again.results == []
+    assert any("it has all its 2 candidates" in note for note in again.notes)
+    with pytest.raises(UsageError, match="--iterations 1: the session has 2 candidates already"):
+        resume_script("night", iterations=1)
+    assert [result.iteration for result in resume_script("night", iterations=3).results] == [4]
+
+
 @pytest.mark.parametrize(
     "flags", [{"profile": "cpu"}, {"budget": 7.0}, {"corpus": "tinystories"}, {"agent": "scripted"}]
 )
