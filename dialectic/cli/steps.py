@@ -90,6 +90,8 @@ def executed(root: Path) -> None:
     show(text(first, STYLES.get(verdict.decision, "")), *(text(line) for line in rest))
     if plan.iteration > 1:
         show(path_line('say what it means under "result" (the computed words stand there)', str(root / STAGED)))
+    else:
+        show(text("what the baseline means is computed from its numbers: nothing to write", "dim"))
     show(text("next: dialectic reflect", "dim"))
 
 

@@ -107,9 +107,11 @@ def execute(root: Path, observer: Observer) -> tuple[Plan, Measurement, Verdict]
         plan = house.planned or _plan(house, step, form)
         house.planned = plan
         measurement, judged, _ = _measure(house, plan)
-        told = person.suggested_result(reflect_context(house, plan, measurement, judged))
-        current = read_record(root / STAGED, StagedState)
-        write_record(root / STAGED, current.model_copy(update={"result": form.result or told}))
+        if plan.iteration > 1:
+            # The baseline has nothing to interpret that the numbers do not say: no words are asked for.
+            told = person.suggested_result(reflect_context(house, plan, measurement, judged))
+            current = read_record(root / STAGED, StagedState)
+            write_record(root / STAGED, current.model_copy(update={"result": form.result or told}))
         write_record(root / STEP, step.model_copy(update={"executed": True}))
         house.live("verdict", is_active=False)
         return plan, measurement, judged
@@ -127,7 +129,7 @@ def _plan(house: House, step: Step, form: StagedState) -> Plan:
     else:
         edits = edits_between(house.incumbent_text, _candidate(house.root))
         try:
-            proposal, left = person.proposal(form, edits, context.knobs)
+            proposal, left = person.proposal(form, edits, context)
         except AgentError as error:
             raise WorkspaceError(f"{house.root / STAGED}: {error}; mend it and execute again") from error
         refusal = context.check(proposal)

@@ -71,7 +71,10 @@ def desk(tmp_path: Path, smoke_cache: Path, dialectic: Dialectic, monkeypatch: p
     desk = Desk(tmp_path, dialectic)
     out = desk.do("prepare", "--profile", "smoke", "--executor", "scripted", "--script", str(script))
     assert "is the baseline: train.py as it is, nothing to edit" in out
-    assert "val_bpb 2.0000" in desk.do("execute")
+    out = desk.do("execute")
+    assert "val_bpb 2.0000" in out
+    assert "what the baseline means is computed from its numbers: nothing to write" in out
+    assert json.loads(desk.form.read_text("utf-8"))["result"] is None
     assert "iteration 1 is recorded: keep provisional" in desk.do("reflect")
     return desk
 
@@ -127,6 +130,18 @@ def test_a_refused_candidate_is_one_line_and_can_be_mended(desk: Desk) -> None:
     assert desk.session.numbers() == [1]
     desk.edit("MATRIX_LR = (", "MATRIX_LR = 0.05")
     assert "val_bpb 1.5000" in desk.do("execute")
+
+
+def test_a_prediction_that_was_emptied_is_computed(desk: Desk) -> None:
+    desk.do("prepare")
+    noise = -json.loads(desk.form.read_text("utf-8"))["prediction_scored"]["expected_delta"]
+    desk.write(prediction_scored=None)
+    desk.edit("MATRIX_LR = 0.04", "MATRIX_LR = 0.05")
+    desk.do("execute")
+    plan = desk.session.read(2)[0]
+    assert (plan.prediction_scored.expected_delta, plan.filled_by["prediction_scored"]) == (-noise, "computed")
+    assert plan.prediction_scored.interval == (-3 * noise, noise)
+    assert plan.prediction_scored.mechanism == "not written down"
 
 
 def test_executing_twice_runs_once_and_words_survive(desk: Desk) -> None:
