@@ -76,6 +76,7 @@ def write_plan(
         fingerprint=prepared.bounds.fingerprint(prepared.train_py),
         second_chance=chance,
         rejected=prepared.rejected.message,
+        author=prepared.agent,
         filled_by=dict.fromkeys(PROPOSED, prepared.author) | dict.fromkeys((*BRIEFED, *prepared.computed), "computed"),
     )
     _write_staged(house, plan, proposal)

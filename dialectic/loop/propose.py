@@ -50,6 +50,8 @@ class Prepared:
     rejected: Failure = field(default_factory=Failure)
     computed: tuple[str, ...] = ()
     """Fields of the plan that its author left out, and that were computed."""
+    agent: str = ""
+    """Name of the agent that proposed it, or ``person``; empty where nobody was asked."""
 
 
 def brief(house: House, iteration: int) -> Briefing:
@@ -98,7 +100,7 @@ def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
         if proposal_or_none is not None:
             train_py = workspace.apply(house.incumbent_text, proposal_or_none.edits)
             summary = f"{agent.name} proposed it" + (f" after {len(refusals)} refusals" if refusals else "")
-            return Prepared(proposal_or_none, author, train_py, summary, bounds)
+            return Prepared(proposal_or_none, author, train_py, summary, bounds, agent=agent.name)
     reason = refusals[-1].reason if refusals else "no agent proposed anything"
     failure = Failure(kind="rejected", message=reason)
     proposal = found.baseline(context)
@@ -119,7 +121,7 @@ def propose_again(house: House, plan: Plan, crash: str) -> tuple[Briefing, Prepa
         return None
     train_py = workspace.apply(house.incumbent_text, proposal.edits)
     summary = f"{agent.name} proposed it after a crash" + (f" and {len(refused)} refusals" if refused else "")
-    return briefing, Prepared(proposal, author, train_py, summary, bounds)
+    return briefing, Prepared(proposal, author, train_py, summary, bounds, agent=agent.name)
 
 
 def _ask(house: House, agent: Agent, context: PrepareContext) -> tuple[Proposal | None, list[Refusal]]:

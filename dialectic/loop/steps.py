@@ -18,8 +18,9 @@ from dialectic import verdict, workspace
 from dialectic.agents import found, person
 from dialectic.config import Settings, load
 from dialectic.errors import AgentError, DialecticError, Interrupted, UsageError, WorkspaceError
+from dialectic.loop.chances import run_candidate, run_plan
 from dialectic.loop.house import House
-from dialectic.loop.measure import Measurement, measure
+from dialectic.loop.measure import Measurement
 from dialectic.loop.opening import open_house
 from dialectic.loop.plan import write_plan
 from dialectic.loop.propose import STAGED, Prepared, ask_graph, bounds_of, brief, context_of
@@ -104,9 +105,8 @@ def execute(root: Path, observer: Observer) -> tuple[Plan, Measurement, Verdict]
     """
     session, step, form = _staged(root)
     with session.hold(), _working(reopen_house(session, load(root, {}), (), observer)) as house:
-        plan = house.planned or _plan(house, step, form)
-        house.planned = plan
-        measurement, judged, _ = _measure(house, plan)
+        plan, measurement = run_candidate(house, house.planned or _plan(house, step, form))
+        judged, _ = _judge(house, plan, measurement)
         if plan.iteration > 1:
             # The baseline has nothing to interpret that the numbers do not say: no words are asked for.
             told = person.suggested_result(reflect_context(house, plan, measurement, judged))
@@ -136,7 +136,8 @@ def _plan(house: House, step: Step, form: StagedState) -> Plan:
         if refusal is not None:
             raise WorkspaceError(f"{house.root / CANDIDATE}: {refusal.reason} (then dialectic execute again)")
         train_py = workspace.apply(house.incumbent_text, proposal.edits)
-        made = Prepared(proposal, "agent", train_py, "a person proposed it", bounds, computed=left)
+        told, name = "a person proposed it", person.Person.name
+        made = Prepared(proposal, "agent", train_py, told, bounds, computed=left, agent=name)
     # Unlike for other agents the staged state stays until the plan takes its place: it is the person's work.
     house.enter(iteration, "prepare")
     return write_plan(house, iteration, briefing, made)
@@ -159,7 +160,9 @@ def reflect(root: Path, observer: Observer) -> Result:
             raise UsageError(f"iteration {step.iteration} of session {session.id} is recorded already: dialectic log")
         plan, author = house.planned, person.Person(form.result)
         house.agent = author
-        measurement, judged, belief = _measure(house, plan)
+        # Whether there is a second attempt was decided when it was executed.
+        measurement = run_plan(house, plan)
+        judged, belief = _judge(house, plan, measurement)
         reflected = reflect_on(house, plan, measurement, judged)
         result = write_result(house, plan, measurement, judged, reflected, author.left)
         house.learn(plan, result, belief)
@@ -169,12 +172,9 @@ def reflect(root: Path, observer: Observer) -> Result:
         return result
 
 
-def _measure(house: House, plan: Plan) -> tuple[Measurement, Verdict, Belief]:
-    """Measure and judge; a run that has ended already is looked up, not run again."""
-    measurement = measure(house, plan)
+def _judge(house: House, plan: Plan, measurement: Measurement) -> tuple[Verdict, Belief]:
     house.enter(plan.iteration, "verdict")
-    judged, belief = verdict.judge(house.belief, house.experiment_id(plan.iteration), measurement.runs)
-    return measurement, judged, belief
+    return verdict.judge(house.belief, house.experiment_id(plan.iteration), measurement.runs)
 
 
 @contextmanager

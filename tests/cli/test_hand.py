@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from dialectic.errors import Interrupted
+from dialectic.loop import chances
 from dialectic.session import Session, open_session
 from dialectic.state.files import read_record
 from dialectic.state.session import SessionRecord
@@ -53,6 +55,13 @@ class Desk:
         text = self.candidate.read_text("utf-8")
         assert before in text
         self.candidate.write_text(text.replace(before, after, 1), "utf-8")
+
+    def script(self, iterations: dict[str, Any]) -> None:
+        """Change how the next runs of the latest session end."""
+        script = self.session.script
+        told = json.loads(script.read_text("utf-8"))
+        told["executor"]["iterations"] = iterations
+        script.write_text(json.dumps(told), "utf-8")
 
     @property
     def session(self) -> Session:
@@ -142,6 +151,55 @@ def test_a_prediction_that_was_emptied_is_computed(desk: Desk) -> None:
     assert (plan.prediction_scored.expected_delta, plan.filled_by["prediction_scored"]) == (-noise, "computed")
     assert plan.prediction_scored.interval == (-3 * noise, noise)
     assert plan.prediction_scored.mechanism == "not written down"
+
+
+EARLY_CRASH = {"failure": "crash", "message": "ValueError: width 3", "training_started": False}
+EARLY_MEMORY = {"failure": "out-of-memory", "message": "CUDA out of memory.", "training_started": False}
+
+
+def test_a_persons_crash_is_nobodys_second_chance(desk: Desk) -> None:
+    desk.script({"2": [EARLY_CRASH, {"val_bpb": 1.5}]})
+    desk.do("prepare")
+    desk.edit("MATRIX_LR = 0.04", "MATRIX_LR = 0.05")
+    assert "ValueError: width 3" in desk.do("execute")
+    desk.do("run", "--resume", "--iterations", "1")
+    plan, result, _ = desk.session.read(2)
+    assert result is not None
+    assert (plan.author, plan.knobs["MATRIX_LR"], plan.second_chance.kind) == ("person", "0.05", "none")
+    assert (result.status, result.failure.kind) == ("failed", "crash")
+
+
+def test_a_persons_candidate_may_need_half_the_batch(desk: Desk) -> None:
+    desk.script({"2": [EARLY_MEMORY, {"val_bpb": 1.5}]})
+    desk.do("prepare")
+    desk.edit("MATRIX_LR = 0.04", "MATRIX_LR = 0.05")
+    out = desk.do("execute")
+    assert "it is run once more with DEVICE_BATCH_SIZE" in " ".join(out.split())
+    assert "val_bpb 1.5000" in out
+    assert "val_bpb 1.5000" in desk.do("execute")
+    desk.do("reflect")
+    plan, result, _ = desk.session.read(2)
+    assert result is not None
+    assert (plan.author, plan.second_chance.kind, result.second_chance.kind) == ("person", *2 * ("out-of-memory",))
+    assert (result.keep_discard_status, result.execution_id[-2:]) == ("keep", ":2")
+
+
+def test_a_second_plan_that_a_run_left_is_gone_on_with(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person's run ended without memory; a runner then wrote the second plan, and was stopped before its run."""
+    desk.script({"2": [EARLY_MEMORY, {"val_bpb": 1.5}]})
+    desk.do("prepare")
+    desk.edit("MATRIX_LR = 0.04", "MATRIX_LR = 0.05")
+
+    def stop(*_: object) -> None:
+        raise Interrupted("stopped before the second run")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(chances, "settle", stop)
+        assert desk("execute").code == 130
+        assert desk("run", "--resume", "--iterations", "1").code == 130
+    assert desk.session.read(2)[0].second_chance.kind == "out-of-memory"
+    assert "val_bpb 1.5000" in desk.do("execute")
+    assert "iteration 2 is recorded: keep" in desk.do("reflect")
 
 
 def test_executing_twice_runs_once_and_words_survive(desk: Desk) -> None:
