@@ -1,8 +1,9 @@
 """Second chances: an out-of-memory start and a crash before training, at most one of them an iteration.
 
 An out-of-memory start is run once more with half the device batch and the same total batch. A crash before the training
-clock starts goes back, with its traceback, to the agent that proposed the candidate; a person's has crashed. Either way the iteration gets a second
-plan, which says so, and goes on under its number; its runs are numbered on, so that no seed is used twice.
+clock starts goes back, with its traceback, to the agent that proposed the candidate; a person's has crashed. Either way
+the iteration gets a second plan, which says so, and goes on under its number; its runs are numbered on, so that no seed
+is used twice.
 
 What is on disk changes in an order in which a killed runner loses nothing and repeats nothing:
 

@@ -17,15 +17,15 @@ from dialectic.agents.catalogue import CATALOGUE
 from dialectic.agents.grafts import GRAFTS
 from dialectic.errors import AgentError, DialecticError, WorkspaceError
 from dialectic.loop.house import House
+from dialectic.loop.staged import clear_staged
 from dialectic.state.base import FilledBy
 from dialectic.state.briefing import Briefing
 from dialectic.state.contracts import Agent, PrepareContext
-from dialectic.state.files import make_folder, storage_error
+from dialectic.state.files import make_folder
 from dialectic.state.plan import Plan
 from dialectic.state.program import Steering
 from dialectic.state.proposal import Proposal, Refusal
 from dialectic.state.run import Failure
-from dialectic.state.step import STEP
 from dialectic.state.text import clean
 
 Asked = TypeVar("Asked")
@@ -35,7 +35,6 @@ PHASE_SECONDS = 600.0
 """How long an agent may take for one phase."""
 MAX_REFUSALS = 3
 """After that many the builtin agent fills in (design, section 8)."""
-STAGED = Path("research_state") / "current_iteration.json"
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Prepared:
 def brief(house: House, iteration: int) -> Briefing:
     """Begin an iteration: clear the staged state, and ask the tension graph what it would do."""
     house.enter(iteration, "prepare")
-    clear_staged(house.root / STAGED)
+    clear_staged(house)
     return ask_graph(house, iteration)
 
 
@@ -73,16 +72,6 @@ def _briefing(house: House, iteration: int) -> Briefing:
     return knowledge.briefing(
         house.graph, house.session.id, iteration, incumbent, house.belief.noise, prefer=house.steering.prefer
     )
-
-
-def clear_staged(path: Path) -> None:
-    """Remove the staged state, and what says whose it was: in the reference system one iteration's text leaked into
-    the next."""
-    for part in (path, path.with_name(STEP.name)):
-        try:
-            part.unlink(missing_ok=True)
-        except OSError as error:
-            raise storage_error(part, error) from error
 
 
 def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tenacity import wait_none
 
 from dialectic.errors import Interrupted
-from dialectic.loop import chances
-from dialectic.session import Session, open_session
+from dialectic.loop import chances, jobs
+from dialectic.session import Session, open_session, session_ids
 from dialectic.state.files import read_record
 from dialectic.state.session import SessionRecord
 from tests.cli.conftest import Called, Dialectic
@@ -55,6 +56,15 @@ class Desk:
         text = self.candidate.read_text("utf-8")
         assert before in text
         self.candidate.write_text(text.replace(before, after, 1), "utf-8")
+
+    @property
+    def flags(self) -> list[str]:
+        """Of a new session."""
+        return ["--profile", "smoke", "--executor", "scripted", "--script", str(self.folder / "script.json")]
+
+    def lying(self) -> dict[str, bytes]:
+        """What lies in ``research_state/``: name → content."""
+        return {path.name: path.read_bytes() for path in self.form.parent.iterdir()}
 
     def script(self, iterations: dict[str, Any]) -> None:
         """Change how the next runs of the latest session end."""
@@ -262,10 +272,81 @@ def test_edits_are_not_begun_anew_by_mistake(desk: Desk) -> None:
     assert "val_bpb 1.5000" in desk.do("execute")
 
 
+def test_prepare_by_mistake_keeps_the_words_of_the_reflection(desk: Desk) -> None:
+    desk.do("prepare")
+    desk.edit("MATRIX_LR = 0.04", "MATRIX_LR = 0.05")
+    desk.do("execute")
+    told = json.loads(desk.form.read_text("utf-8"))["result"]
+    desk.write(result=told | {"summary_text": "faster matrices pay"})
+    written = desk.form.read_bytes()
+    code, _, err = desk("prepare")
+    assert (code, desk.form.read_bytes()) == (2, written)
+    assert "iteration 2 of session" in err
+    assert "go on with dialectic reflect" in err
+    assert "faster matrices pay" in desk.do("reflect")
+
+
+@pytest.mark.parametrize("begun", ["edited", "executed"])
+def test_another_session_by_hand_does_not_take_the_place_of_unrecorded_work(desk: Desk, begun: str) -> None:
+    desk.do("prepare")
+    desk.edit("MATRIX_LR = 0.04", "MATRIX_LR = 0.05")
+    if begun == "executed":
+        desk.do("execute")
+    before = desk.lying()
+    code, _, err = desk("prepare", "--new", *desk.flags)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"iteration 2 of session {desk.session.id}" in err
+    assert ("dialectic reflect" if begun == "executed" else "holds edits") in err
+    assert desk.lying() == before
+    assert len(session_ids(desk.folder)) == 1
+    if begun == "edited":
+        desk.do("execute")
+    assert "iteration 2 is recorded: keep" in desk.do("reflect")
+
+
+def test_a_session_that_runs_puts_a_persons_work_aside(desk: Desk) -> None:
+    night = desk.session.id
+    desk.do("prepare")
+    desk.edit("MATRIX_LR = 0.04", "MATRIX_LR = 0.05")
+    desk.write(why_now="nobody tried faster matrices")
+    edited, form = desk.candidate.read_bytes(), desk.form.read_bytes()
+    _, out, _ = desk("run", "--session", "other", "--iterations", "1", *desk.flags)
+    assert f"iteration 2 of session {night} was begun by hand and makes room" in " ".join(out.split())
+    assert desk.candidate.read_bytes() == edited
+    assert desk.candidate.with_name(f"{night}-002.json").read_bytes() == form
+    assert not desk.candidate.with_name("step.json").exists()
+    # Neither a baseline by hand nor the next iteration deletes it.
+    desk.do("prepare", "--new", *desk.flags)
+    desk.do("execute")
+    desk.do("reflect")
+    assert desk.candidate.read_bytes() == edited
+    code, _, err = desk("prepare")
+    assert code == 2
+    assert "move that file away" in err
+    assert desk.candidate.read_bytes() == edited
+    desk.candidate.unlink()
+    assert "is yours" in desk.do("prepare")
+
+
+def test_a_candidate_that_a_session_recorded_is_in_nobodys_way(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person's run was stopped; a session went on with it and recorded it."""
+    monkeypatch.setattr(jobs, "MACHINE_WAIT", wait_none())
+    desk.script({"2": {"val_bpb": 2.5, "fault": "machine"}})
+    desk.do("prepare")
+    desk.edit("MATRIX_LR = 0.04", "MATRIX_LR = 0.05")
+    assert desk("execute").code == 1
+    desk.script({"2": {"val_bpb": 2.5}})
+    desk.do("run", "--resume", "--iterations", "1")
+    plan, result, _ = desk.session.read(2)
+    assert result is not None
+    assert (plan.author, result.keep_discard_status) == ("person", "discard")
+    desk.do("prepare")
+    assert "MATRIX_LR = 0.04" in desk.candidate.read_text("utf-8")
+
+
 def test_the_form_of_another_session_is_not_executed(desk: Desk) -> None:
     desk.do("prepare")
-    flags = ["--profile", "smoke", "--executor", "scripted", "--script", str(desk.folder / "script.json")]
-    desk.do("run", "--session", "other", "--iterations", "1", *flags)
+    desk.do("run", "--session", "other", "--iterations", "1", *desk.flags)
     code, _, err = desk("execute")
     assert code == 2
     assert "begin with dialectic prepare" in err
