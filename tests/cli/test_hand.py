@@ -328,6 +328,29 @@ def test_a_session_that_runs_puts_a_persons_work_aside(desk: Desk) -> None:
     assert "is yours" in desk.do("prepare")
 
 
+def test_a_resumed_session_stages_its_own_plan_and_keeps_a_persons_form(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = desk.session.id
+    monkeypatch.setattr(jobs, "MACHINE_WAIT", wait_none())
+    shared = desk.folder / "script.json"
+    fault = {"iterations": {"1": {"val_bpb": 2.0}, "2": {"val_bpb": 1.5, "fault": "machine"}}}
+    shared.write_text(json.dumps({"agent": {}, "executor": fault}), "utf-8")
+    assert desk("run", "--session", "other", "--iterations", "1", *desk.flags).code == 1
+    desk.do("prepare", "--session", night)
+    desk.edit("MATRIX_LR = 0.04", "MATRIX_LR = 0.05")
+    edited, form = desk.candidate.read_bytes(), desk.form.read_bytes()
+    other = open_session(desk.folder, "other")
+    other.script.write_text(json.dumps({"agent": {}, "executor": SCRIPT["executor"]}), "utf-8")
+    desk.do("run", "--resume", "--session", "other", "--iterations", "1")
+    assert desk.candidate.read_bytes() == edited
+    assert desk.candidate.with_name(f"{night}-002.json").read_bytes() == form
+    plan, result, _ = other.read(2)
+    assert result is not None
+    staged = json.loads((other.iteration(2).phase("reflect") / desk.form.name).read_text("utf-8"))
+    assert (staged["prediction"], staged["result"]["summary_text"]) == (plan.prediction, result.summary_text)
+
+
 def test_a_candidate_that_a_session_recorded_is_in_nobodys_way(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A person's run was stopped; a session went on with it and recorded it."""
     monkeypatch.setattr(jobs, "MACHINE_WAIT", wait_none())
