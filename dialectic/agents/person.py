@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from dialectic.agents import computed
 from dialectic.errors import AgentError
 from dialectic.state.contracts import PrepareContext, ReflectContext
-from dialectic.state.proposal import Edit, KnobEdit, Proposal, StagedResult, StagedState
+from dialectic.state.proposal import Edit, KnobEdit, Prediction, Proposal, StagedResult, StagedState
 from dialectic.state.result import Reflection, Verdict
 
 LEFT = "TODO"
@@ -27,11 +27,10 @@ MECHANISM = f"{LEFT} through which mechanism"
 
 def form(suggestion: Proposal, context: PrepareContext) -> StagedState:
     """The staged state to be filled; tensions and their poles are the suggestion's. Of the baseline all is known."""
-    noise, briefing = context.briefing.noise_sigma, context.briefing
+    briefing = context.briefing
     given = suggestion.model_dump(exclude={"edits"})
     if context.iteration > 1:
-        guess = {"direction": "decrease", "expected_delta": -noise, "interval": (-3 * noise, noise), "confidence": 0.8}
-        given |= FORM | {"prediction_scored": guess | {"mechanism": MECHANISM}}
+        given |= FORM | {"prediction_scored": _guess(context.briefing.noise_sigma, MECHANISM)}
         given["transcendent"]["tested_in_iteration"] = False
     return StagedState.model_validate(
         given
@@ -43,8 +42,16 @@ def form(suggestion: Proposal, context: PrepareContext) -> StagedState:
     )
 
 
-def proposal(staged: StagedState, edits: Sequence[Edit], before: dict[str, str]) -> tuple[Proposal, tuple[str, ...]]:
-    """What the person proposes, and the names of the fields that were left out; ``before`` are the incumbent's knobs.
+def _guess(noise: float, mechanism: str) -> Prediction:
+    """What a candidate that somebody chose is expected to bring; ``noise`` is the SD of one run in bpb."""
+    interval = (-3 * noise, noise)
+    return Prediction(
+        direction="decrease", expected_delta=-noise, interval=interval, confidence=0.8, mechanism=mechanism
+    )
+
+
+def proposal(staged: StagedState, edits: Sequence[Edit], context: PrepareContext) -> tuple[Proposal, tuple[str, ...]]:
+    """What the person proposes, and the names of the fields that were left out, as they are computed.
 
     Raises:
         AgentError: the parts do not fit together; one line.
@@ -52,21 +59,18 @@ def proposal(staged: StagedState, edits: Sequence[Edit], before: dict[str, str])
     given = {name: getattr(staged, name) for name in Proposal.model_fields if name != "edits"}
     left = [name for name in FORM if given[name].startswith(LEFT)]
     because = "of a reason that was not written down"
-    number = given["prediction_scored"]
-    if number is None or number.mechanism.startswith(LEFT):
+    number = given["prediction_scored"] or _guess(context.briefing.noise_sigma, MECHANISM)
+    if number.mechanism.startswith(LEFT):
         left.append("prediction_scored")
-        update = {"mechanism": "not written down"}
-        given["prediction_scored"] = number.model_copy(update=update) if number else None
+        number = number.model_copy(update={"mechanism": "not written down"})
+    given["prediction_scored"] = number
     if "prediction" in left:
-        better = number is None or number.expected_delta <= 0
-        direction = "improve" if better else "worsen"
+        direction = "improve" if number.expected_delta <= 0 else "worsen"
         given["prediction"] = (
-            f"Prediction: changing {_changed(edits, before)} will {direction} val_bpb because {because}."
+            f"Prediction: changing {_changed(edits, context.knobs)} will {direction} val_bpb because {because}."
         )
     if "why_now" in left:
         given["why_now"] = "It was chosen by hand; why now was not written down."
-    if given["prediction_scored"] is None:
-        raise AgentError("prediction_scored is empty; give metric, direction, expected_delta, interval and the rest")
     try:
         return Proposal.model_validate({**given, "edits": list(edits)}), tuple(left)
     except ValidationError as error:

@@ -56,7 +56,7 @@ def prepared(root: Path, settings: Settings, given: Set[str], new: bool) -> None
         UsageError: flags of a new session for one that is there.
     """
     from dialectic.loop import steps
-    from dialectic.loop.propose import STAGED
+    from dialectic.loop.staged import CANDIDATE, STAGED
 
     fresh = new or not session_ids(root)
     strangers = sorted(given & set(OF_A_NEW_ONE))
@@ -69,7 +69,7 @@ def prepared(root: Path, settings: Settings, given: Set[str], new: bool) -> None
     else:
         suggestion = prompt.suggestion
         show(text(f"{head} is yours", "bold"))
-        show(path_line("edit the candidate", str(root / steps.CANDIDATE)))
+        show(path_line("edit the candidate", str(root / CANDIDATE)))
         show(path_line("fill the form", str(root / STAGED)))
         show(text("What you leave at TODO is computed. Tensions and numbers in the form are a suggestion.", "dim"))
         show(text(f"builtin would {suggestion.move_type}: {suggestion.prediction}", "dim", limit=1_000))
@@ -79,7 +79,7 @@ def prepared(root: Path, settings: Settings, given: Set[str], new: bool) -> None
 def executed(root: Path) -> None:
     """Run the candidate and say what was measured."""
     from dialectic.loop import steps
-    from dialectic.loop.propose import STAGED
+    from dialectic.loop.staged import STAGED
 
     plan, measurement, verdict = _stepped(lambda observer: steps.execute(root, observer), OneStep())
     if measurement.failure.kind != "none":
@@ -90,6 +90,8 @@ def executed(root: Path) -> None:
     show(text(first, STYLES.get(verdict.decision, "")), *(text(line) for line in rest))
     if plan.iteration > 1:
         show(path_line('say what it means under "result" (the computed words stand there)', str(root / STAGED)))
+    else:
+        show(text("what the baseline means is computed from its numbers: nothing to write", "dim"))
     show(text("next: dialectic reflect", "dim"))
 
 

@@ -1,8 +1,9 @@
 """Second chances: an out-of-memory start and a crash before training, at most one of them an iteration.
 
 An out-of-memory start is run once more with half the device batch and the same total batch. A crash before the training
-clock starts goes back, with its traceback, to whoever proposed the candidate. Either way the iteration gets a second
-plan, which says so, and goes on under its number; its runs are numbered on, so that no seed is used twice.
+clock starts goes back, with its traceback, to the agent that proposed the candidate; a person's has crashed. Either way
+the iteration gets a second plan, which says so, and goes on under its number; its runs are numbered on, so that no seed
+is used twice.
 
 What is on disk changes in an order in which a killed runner loses nothing and repeats nothing:
 
@@ -20,6 +21,7 @@ import shutil
 from pathlib import Path
 
 from dialectic import workspace
+from dialectic.agents.person import Person
 from dialectic.errors import EditError
 from dialectic.loop.house import House
 from dialectic.loop.measure import Measurement, measure
@@ -40,14 +42,19 @@ COPIED = ("plan.json", "actual", "tensions", "transcendent", "agent/prepare")
 
 def run_candidate(house: House, plan: Plan) -> tuple[Plan, Measurement]:
     """Run and score a candidate, with a second chance where it deserves one; the plan is the one that counts."""
-    if plan.second_chance.kind != "none":
-        _retell(house, plan)
-        return plan, _run_second(house, plan)
-    first = measure(house, plan)
-    second = _second_plan(house, plan, first)
+    first = run_plan(house, plan)
+    second = _second_plan(house, plan, first) if plan.second_chance.kind == "none" else None
     if second is None:
         return plan, first
     return second, _run_second(house, second)
+
+
+def run_plan(house: House, plan: Plan) -> Measurement:
+    """Run and score the candidate of this plan, be it the iteration's second; what has ended already is looked up."""
+    if plan.second_chance.kind == "none":
+        return measure(house, plan)
+    _retell(house, plan)
+    return _run_second(house, plan)
 
 
 def _run_second(house: House, plan: Plan) -> Measurement:
@@ -85,7 +92,9 @@ def _second_plan(house: House, plan: Plan, first: Measurement) -> Plan | None:
     )
     if failure.kind == "out-of-memory" and first.progress <= START_SHARE:
         return _smaller(house, plan, chance)
-    if failure.kind == "crash" and not record.training_started and plan.iteration > 1:
+    # Nobody but the person knows what a crashed candidate of theirs was to be: no agent's idea takes its place.
+    agents = plan.iteration > 1 and plan.author != Person.name
+    if failure.kind == "crash" and not record.training_started and agents:
         return _mended(house, plan, chance)
     return None
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from dialectic import workspace
 from dialectic.loop.house import House
-from dialectic.loop.propose import STAGED, Prepared
+from dialectic.loop.propose import Prepared
+from dialectic.loop.staged import STAGED
 from dialectic.session import relative
 from dialectic.state.base import utc_now
 from dialectic.state.briefing import Briefing
@@ -76,6 +77,7 @@ def write_plan(
         fingerprint=prepared.bounds.fingerprint(prepared.train_py),
         second_chance=chance,
         rejected=prepared.rejected.message,
+        author=prepared.agent,
         filled_by=dict.fromkeys(PROPOSED, prepared.author) | dict.fromkeys((*BRIEFED, *prepared.computed), "computed"),
     )
     _write_staged(house, plan, proposal)

@@ -17,15 +17,15 @@ from dialectic.agents.catalogue import CATALOGUE
 from dialectic.agents.grafts import GRAFTS
 from dialectic.errors import AgentError, DialecticError, WorkspaceError
 from dialectic.loop.house import House
+from dialectic.loop.staged import clear_staged
 from dialectic.state.base import FilledBy
 from dialectic.state.briefing import Briefing
 from dialectic.state.contracts import Agent, PrepareContext
-from dialectic.state.files import make_folder, storage_error
+from dialectic.state.files import make_folder
 from dialectic.state.plan import Plan
 from dialectic.state.program import Steering
 from dialectic.state.proposal import Proposal, Refusal
 from dialectic.state.run import Failure
-from dialectic.state.step import STEP
 from dialectic.state.text import clean
 
 Asked = TypeVar("Asked")
@@ -35,7 +35,6 @@ PHASE_SECONDS = 600.0
 """How long an agent may take for one phase."""
 MAX_REFUSALS = 3
 """After that many the builtin agent fills in (design, section 8)."""
-STAGED = Path("research_state") / "current_iteration.json"
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,14 @@ class Prepared:
     rejected: Failure = field(default_factory=Failure)
     computed: tuple[str, ...] = ()
     """Fields of the plan that its author left out, and that were computed."""
+    agent: str = ""
+    """Name of the agent that proposed it, or ``person``; empty where nobody was asked."""
 
 
 def brief(house: House, iteration: int) -> Briefing:
     """Begin an iteration: clear the staged state, and ask the tension graph what it would do."""
     house.enter(iteration, "prepare")
-    clear_staged(house.root / STAGED)
+    clear_staged(house)
     return ask_graph(house, iteration)
 
 
@@ -71,16 +72,6 @@ def _briefing(house: House, iteration: int) -> Briefing:
     return knowledge.briefing(
         house.graph, house.session.id, iteration, incumbent, house.belief.noise, prefer=house.steering.prefer
     )
-
-
-def clear_staged(path: Path) -> None:
-    """Remove the staged state, and what says whose it was: in the reference system one iteration's text leaked into
-    the next."""
-    for part in (path, path.with_name(STEP.name)):
-        try:
-            part.unlink(missing_ok=True)
-        except OSError as error:
-            raise storage_error(part, error) from error
 
 
 def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
@@ -99,7 +90,7 @@ def propose(house: House, iteration: int, briefing: Briefing) -> Prepared:
         if proposal_or_none is not None:
             train_py = workspace.apply(house.incumbent_text, proposal_or_none.edits)
             summary = f"{agent.name} proposed it" + (f" after {len(refusals)} refusals" if refusals else "")
-            return Prepared(proposal_or_none, author, train_py, summary, bounds)
+            return Prepared(proposal_or_none, author, train_py, summary, bounds, agent=agent.name)
     failure = Failure(kind="rejected", message=reason)
     proposal = found.baseline(context)
     return Prepared(proposal, "computed", house.incumbent_text, f"rejected: {reason}", bounds, failure)
@@ -119,7 +110,7 @@ def propose_again(house: House, plan: Plan, crash: str) -> tuple[Briefing, Prepa
         return None
     train_py = workspace.apply(house.incumbent_text, proposal.edits)
     summary = f"{agent.name} proposed it after a crash" + (f" and {len(refused)} refusals" if refused else "")
-    return briefing, Prepared(proposal, author, train_py, summary, bounds)
+    return briefing, Prepared(proposal, author, train_py, summary, bounds, agent=agent.name)
 
 
 def _ask(house: House, agent: Agent, context: PrepareContext) -> tuple[Proposal | None, list[Refusal], str]:

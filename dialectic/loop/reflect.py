@@ -12,7 +12,8 @@ from dialectic.errors import AgentError
 from dialectic.loop.house import House
 from dialectic.loop.losses import loss_curve
 from dialectic.loop.measure import Measurement
-from dialectic.loop.propose import PHASE_SECONDS, STAGED, hear
+from dialectic.loop.propose import PHASE_SECONDS, hear
+from dialectic.loop.staged import STAGED
 from dialectic.session import relative, write_run_files
 from dialectic.state.base import FilledBy, KeepStatus, Metrics, utc_now
 from dialectic.state.contracts import ReflectContext

@@ -27,7 +27,7 @@ from dialectic.loop.opening import (
     sha256,
     start_branch,
 )
-from dialectic.loop.propose import STAGED
+from dialectic.loop.staged import STAGED
 from dialectic.session import BASE_TRAIN_PY, LOGS, Iteration, Session, mend, unplanned
 from dialectic.state.base import experiment_id
 from dialectic.state.files import TEMPORARY, sweep, write_bytes
@@ -181,10 +181,6 @@ def _return_to(house: House, history: list[Iteration]) -> None:
     if "prepare_completed" not in told:
         author = house.planned.filled_by.get("prediction", "computed")
         house.leave(house.planned.iteration, "prepare", move_type=house.planned.move_type, author=author)
-    staged = session.iteration(house.planned.iteration).phase("prepare") / STAGED.name
-    if staged.exists():
-        # Another session of this folder may have staged its own state meanwhile.
-        write_bytes(house.root / STAGED, staged.read_bytes())
     house.plan_ahead(house.planned)
 
 

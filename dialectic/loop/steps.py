@@ -10,6 +10,7 @@ that was killed is done again; the run of ``execute`` is found by its handle, so
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,14 +19,16 @@ from dialectic import verdict, workspace
 from dialectic.agents import found, person
 from dialectic.config import Settings, load
 from dialectic.errors import AgentError, DialecticError, Interrupted, UsageError, WorkspaceError
+from dialectic.loop.chances import run_candidate, run_plan
 from dialectic.loop.house import House
-from dialectic.loop.measure import Measurement, measure
+from dialectic.loop.measure import Measurement
 from dialectic.loop.opening import open_house
 from dialectic.loop.plan import write_plan
-from dialectic.loop.propose import STAGED, Prepared, ask_graph, bounds_of, brief, context_of
+from dialectic.loop.propose import Prepared, ask_graph, bounds_of, brief, context_of
 from dialectic.loop.reflect import reflect as reflect_on
 from dialectic.loop.reflect import reflect_context, write_result
 from dialectic.loop.reopening import reopen_house
+from dialectic.loop.staged import CANDIDATE, STAGED, refuse_loss, refuse_strange
 from dialectic.session import Session, open_session
 from dialectic.state.base import Value
 from dialectic.state.files import read_record, write_bytes, write_record
@@ -36,9 +39,6 @@ from dialectic.state.result import Result, Verdict
 from dialectic.state.session import AgentFacts
 from dialectic.state.step import STEP, Step
 from dialectic.verdict import Belief
-
-CANDIDATE = STAGED.parent / "train.py"
-"""The copy of the incumbent that the person edits."""
 
 
 class Prompt(Value):
@@ -54,9 +54,10 @@ def prepare(root: Path, settings: Settings, fresh: bool, observer: Observer) -> 
     """Begin the next iteration of ``settings.session`` (default the latest), or of a new session when it is ``fresh``.
 
     Raises:
-        UsageError: the iteration is planned already.
+        UsageError: the iteration is planned already, or edits that were not executed would be lost.
         DialecticError: as opening and resuming a session do.
     """
+    refuse_loss(root)
     house = open_house(root, settings, observer) if fresh else None
     session = house.session if house else open_session(root, settings.session)
     with session.hold(), _working(house or reopen_house(session, settings, (), observer)) as opened:
@@ -71,28 +72,23 @@ def _prepare(house: House) -> Prompt:
             f"iteration {iteration} of session {house.session.id} is planned already; go on with dialectic execute, "
             f"or with dialectic run --resume when an agent planned it"
         )
-    _keep_edits(house, iteration)
+    if iteration > 1:
+        refuse_strange(house.root, house.incumbent_text)
     context = context_of(house, iteration, brief(house, iteration), bounds_of(house))
     suggestion = found.baseline(context)
+    step = Step(session_id=house.session.id, iteration=iteration)
     if iteration > 1:
         try:
             suggestion = house.fallback.prepare(context)
         except AgentError as error:
             house.observer.note(f"{house.fallback.name} has nothing to suggest: {error}")
-        write_bytes(house.root / CANDIDATE, house.incumbent_text.encode("utf-8"))
+        content = house.incumbent_text.encode("utf-8")
+        write_bytes(house.root / CANDIDATE, content)
+        step = step.model_copy(update={"candidate_sha256": hashlib.sha256(content).hexdigest()})
     write_record(house.root / STAGED, person.form(suggestion, context))
-    write_record(house.root / STEP, Step(session_id=house.session.id, iteration=iteration))
+    write_record(house.root / STEP, step)
     house.live("prepare", is_active=False)
     return Prompt(session_id=house.session.id, iteration=iteration, suggestion=suggestion)
-
-
-def _keep_edits(house: House, iteration: int) -> None:
-    """Refuse to begin anew over what was edited already."""
-    step = read_record(house.root / STEP, Step) if (house.root / STEP).exists() else None
-    ours = step is not None and (step.session_id, step.iteration) == (house.session.id, iteration)
-    path = house.root / CANDIDATE
-    if ours and path.exists() and path.read_bytes() != house.incumbent_text.encode("utf-8"):
-        raise UsageError(f"{path}: holds edits; dialectic execute runs them; to begin anew remove that file first")
 
 
 def execute(root: Path, observer: Observer) -> tuple[Plan, Measurement, Verdict]:
@@ -104,12 +100,13 @@ def execute(root: Path, observer: Observer) -> tuple[Plan, Measurement, Verdict]
     """
     session, step, form = _staged(root)
     with session.hold(), _working(reopen_house(session, load(root, {}), (), observer)) as house:
-        plan = house.planned or _plan(house, step, form)
-        house.planned = plan
-        measurement, judged, _ = _measure(house, plan)
-        told = person.suggested_result(reflect_context(house, plan, measurement, judged))
-        current = read_record(root / STAGED, StagedState)
-        write_record(root / STAGED, current.model_copy(update={"result": form.result or told}))
+        plan, measurement = run_candidate(house, house.planned or _plan(house, step, form))
+        judged, _ = _judge(house, plan, measurement)
+        if plan.iteration > 1:
+            # The baseline has nothing to interpret that the numbers do not say: no words are asked for.
+            told = person.suggested_result(reflect_context(house, plan, measurement, judged))
+            current = read_record(root / STAGED, StagedState)
+            write_record(root / STAGED, current.model_copy(update={"result": form.result or told}))
         write_record(root / STEP, step.model_copy(update={"executed": True}))
         house.live("verdict", is_active=False)
         return plan, measurement, judged
@@ -127,14 +124,15 @@ def _plan(house: House, step: Step, form: StagedState) -> Plan:
     else:
         edits = edits_between(house.incumbent_text, _candidate(house.root))
         try:
-            proposal, left = person.proposal(form, edits, context.knobs)
+            proposal, left = person.proposal(form, edits, context)
         except AgentError as error:
             raise WorkspaceError(f"{house.root / STAGED}: {error}; mend it and execute again") from error
         refusal = context.check(proposal)
         if refusal is not None:
             raise WorkspaceError(f"{house.root / CANDIDATE}: {refusal.reason} (then dialectic execute again)")
         train_py = workspace.apply(house.incumbent_text, proposal.edits)
-        made = Prepared(proposal, "agent", train_py, "a person proposed it", bounds, computed=left)
+        told, name = "a person proposed it", person.Person.name
+        made = Prepared(proposal, "agent", train_py, told, bounds, computed=left, agent=name)
     # Unlike for other agents the staged state stays until the plan takes its place: it is the person's work.
     house.enter(iteration, "prepare")
     return write_plan(house, iteration, briefing, made)
@@ -150,29 +148,32 @@ def reflect(root: Path, observer: Observer) -> Result:
     if not step.executed:
         raise UsageError(f"iteration {step.iteration} of session {session.id} has not run yet: dialectic execute")
     with session.hold(), _working(reopen_house(session, load(root, {}), (), observer)) as house:
-        # Going back to the plan has staged it anew, without what was written since.
-        write_record(root / STAGED, form)
         if house.planned is None:
-            (root / STEP).unlink(missing_ok=True)
+            _put_away(root, step)
             raise UsageError(f"iteration {step.iteration} of session {session.id} is recorded already: dialectic log")
         plan, author = house.planned, person.Person(form.result)
         house.agent = author
-        measurement, judged, belief = _measure(house, plan)
+        # Whether there is a second attempt was decided when it was executed.
+        measurement = run_plan(house, plan)
+        judged, belief = _judge(house, plan, measurement)
         reflected = reflect_on(house, plan, measurement, judged)
         result = write_result(house, plan, measurement, judged, reflected, author.left)
         house.learn(plan, result, belief)
-        for path in (root / STEP, root / CANDIDATE):
-            path.unlink(missing_ok=True)
+        _put_away(root, step)
         house.live("reflect", is_active=False)
         return result
 
 
-def _measure(house: House, plan: Plan) -> tuple[Measurement, Verdict, Belief]:
-    """Measure and judge; a run that has ended already is looked up, not run again."""
-    measurement = measure(house, plan)
+def _put_away(root: Path, step: Step) -> None:
+    """After a result was recorded; what lies beside the form of a baseline was not laid down for it."""
+    if step.iteration > 1:
+        (root / CANDIDATE).unlink(missing_ok=True)
+    (root / STEP).unlink(missing_ok=True)
+
+
+def _judge(house: House, plan: Plan, measurement: Measurement) -> tuple[Verdict, Belief]:
     house.enter(plan.iteration, "verdict")
-    judged, belief = verdict.judge(house.belief, house.experiment_id(plan.iteration), measurement.runs)
-    return measurement, judged, belief
+    return verdict.judge(house.belief, house.experiment_id(plan.iteration), measurement.runs)
 
 
 @contextmanager

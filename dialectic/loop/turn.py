@@ -16,6 +16,7 @@ from dialectic.loop.plan import write_plan
 from dialectic.loop.propose import brief, propose
 from dialectic.loop.reflect import reflect, write_result
 from dialectic.loop.reopening import reopen_house
+from dialectic.loop.staged import restage
 from dialectic.session import open_session
 from dialectic.state.observer import Ending, Observer
 from dialectic.state.plan import Plan
@@ -63,6 +64,7 @@ def go_on(house: House) -> Ending:
 def prepare(house: House, iteration: int) -> Plan:
     """The iteration's plan: found where a stopped runner left it, else made."""
     if house.planned is not None and house.planned.iteration == iteration:
+        restage(house, house.planned)
         return house.planned
     briefing = brief(house, iteration)
     return write_plan(house, iteration, briefing, propose(house, iteration, briefing))

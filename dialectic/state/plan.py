@@ -84,6 +84,9 @@ class Plan(Record):
     second_chance: SecondChance = SecondChance()
     """Of kind ``none`` in a first plan (and in older files)."""
     filled_by: dict[str, FilledBy] = {}
+    author: str = ""
+    """Name of the agent that proposed it; ``person`` when it was done by hand. Empty for the baseline, for a rejected
+    plan, and in older files."""
 
     @property
     def refusal(self) -> Failure:

@@ -19,3 +19,5 @@ class Step(Record):
     iteration: int
     executed: bool = False
     """Whether it was run and judged, so that only the reflection is missing."""
+    candidate_sha256: str = ""
+    """Of the file that was laid down to be edited; empty for the baseline, and in older files."""

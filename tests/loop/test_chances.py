@@ -46,7 +46,7 @@ def test_a_crash_before_training_goes_back_to_its_author_once(run_script: RunScr
     )
     plan, result, first = outcome(session, 2)
     assert (result.status, result.verdict.decision, result.execution_id) == ("completed", "keep", f"{session.id}:002:2")
-    assert plan.knobs["MATRIX_LR"] == "0.06"
+    assert (plan.author, plan.knobs["MATRIX_LR"]) == ("scripted", "0.06")
     assert plan.second_chance == result.second_chance
     chance = plan.second_chance
     assert (chance.kind, chance.runs, chance.exit_code, chance.edits) == ("crash", 1, 1, [])
