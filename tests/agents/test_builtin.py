@@ -12,6 +12,7 @@ from dialectic.agents import load
 from dialectic.agents.catalogue import tensions_of
 from dialectic.agents.found import baseline
 from dialectic.agents.grafts import GRAFTS
+from dialectic.agents.options import Search
 from dialectic.errors import AgentError
 from dialectic.state.briefing import DeadEnd, ExperimentBrief
 from dialectic.state.program import Steering
@@ -155,6 +156,32 @@ def test_a_dead_end_of_an_earlier_session_is_not_repeated() -> None:
     briefing = context.briefing.model_copy(update={"dead_ends": [dead]})
     again = load("builtin").prepare(replace(context, briefing=briefing))
     assert again.edits != first.edits
+
+
+def _dead(changed: dict[str, tuple[str, str]]) -> Search:
+    """Everything that could be tried next where ``changed`` was a dead end."""
+    context = World(1).context()
+    dead = DeadEnd(experiment_id="old:004", changed_knobs=changed, reason="It measured 0.1 bpb worse.")
+    briefing = context.briefing.model_copy(update={"dead_ends": [dead]})
+    return Search(replace(context, briefing=briefing))
+
+
+def test_a_dead_end_with_a_second_chance_for_memory_is_recognised() -> None:
+    batch = ("PROFILE.device_batch_size", "PROFILE.device_batch_size // 2")
+    dead = _dead({"MATRIX_LR": ("0.04", "0.06"), "DEVICE_BATCH_SIZE": batch})
+    assert dead.option("aggression-vs-stability", "exploit", {"MATRIX_LR": 1.0}) is None
+    assert dead.option("aggression-vs-stability", "exploit", {"MATRIX_LR": -1.0})
+    # Memory alone is no reason to leave anything else alone.
+    assert _dead({"DEVICE_BATCH_SIZE": batch}).option("aggression-vs-stability", "exploit", {"MATRIX_LR": 1.0})
+
+
+def test_a_dead_end_of_one_knob_is_no_part_of_a_combination() -> None:
+    both = {"MATRIX_LR": 1.0, "SCALAR_LR": -1.0}
+    dead = _dead({"MATRIX_LR": ("0.04", "0.06")})
+    assert dead.option("aggression-vs-stability", "synthesize", both) is None
+    # Of a dead end of two knobs nobody knows which one failed.
+    two = _dead({"MATRIX_LR": ("0.04", "0.06"), "EMBEDDING_LR": ("0.6", "0.3")})
+    assert two.option("aggression-vs-stability", "synthesize", both)
 
 
 def test_the_prediction_agrees_with_itself() -> None:
