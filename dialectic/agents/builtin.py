@@ -21,15 +21,6 @@ from dialectic.state.result import Reflection
 
 MOVES: tuple[MoveType, ...] = ("exploit", "negate", "synthesize")
 
-SYNTHESIS_EVERY = 3
-"""Of so many moves one is a synthesis."""
-
-NEGATION_EVERY = 5
-"""Of so many moves one may be a negation that is expected to lose."""
-
-PLATEAU = 3
-"""Discards in a row on one axis after which another one is taken up."""
-
 LOYALTY = 0.4
 """The suggested axis is followed while its best candidate promises this share of the best one anywhere."""
 
@@ -65,10 +56,12 @@ class BuiltinAgent:
 
 
 def _plan(search: Search) -> Iterator[Option]:
-    """What to try, in this order: the move that is due on the best axes, other moves, other steps, combinations."""
-    due = _move(search)
-    if due == "negate" and not _worth_negating(search):
-        due = "exploit"
+    """What to try, in this order: the suggested move on the best axes, other moves, other steps, combinations.
+
+    Another move comes first only where the suggested one has no candidate: where everything that it allows is a dead
+    end, or is as good as certain to lose (:meth:`Search.options`).
+    """
+    due = search.context.briefing.suggested_move
     for widths in WIDTHS:
         for move in (due, *(move for move in MOVES if move != due)):
             ranked = {kind: search.options(move, kind, widths) for kind in search.tensions}
@@ -76,50 +69,25 @@ def _plan(search: Search) -> Iterator[Option]:
     yield from search.everything()
 
 
-def _move(search: Search) -> MoveType:
-    """The suggested move, but a synthesis when the last moves were none."""
-    briefing = search.context.briefing
-    last = [one.move_type for one in briefing.recent if one.changed_knobs][-(SYNTHESIS_EVERY - 1) :]
-    overdue = len(last) == SYNTHESIS_EVERY - 1 and "synthesize" not in last
-    return "synthesize" if overdue else briefing.suggested_move
-
-
-def _worth_negating(search: Search) -> bool:
-    """Whether a belief should be tested now: a negation that is expected to lose is made once in so many moves."""
-    lately = [one.move_type for one in search.context.briefing.recent if one.changed_knobs][-NEGATION_EVERY + 1 :]
-    found = [option for kind in search.tensions for option in search.options("negate", kind, WIDTHS[0])]
-    return "negate" not in lately or any(option.mean < 0 and search.one_sided(option.kind) for option in found)
-
-
 def _axes(search: Search, ranked: dict[str, list[Option]], move: MoveType) -> list[str]:
     """The axes in the order in which they are taken up.
 
-    Preferred ones first; those on a plateau last; to negate, those of which only the other side was tested; then the
-    suggested one unless another promises far more; then those on which a gain is believed in, by promise.
+    Preferred ones first; to negate, those of which only the other side was tested; then the suggested one unless
+    another promises far more; then those on which a gain is believed in, by promise.
     """
     prefer, suggested = search.context.steering.prefer, search.context.briefing.suggested_axis
     promise = {kind: options[0].gain if options else 0.0 for kind, options in ranked.items()}
     most = max(promise.values(), default=0.0)
-    tired = _exhausted(search)
     return sorted(
         (kind for kind, options in ranked.items() if options),
         key=lambda kind: (
             prefer.index(kind) if kind in prefer else len(prefer),
-            kind == tired,
             move == "negate" and not search.one_sided(kind),
             kind != suggested or promise[kind] < LOYALTY * most,
             ranked[kind][0].mean >= 0,
             -round(promise[kind], 9),
         ),
     )
-
-
-def _exhausted(search: Search) -> str:
-    """The axis of the last moves, when so many of them in a row were discarded; empty when there is none."""
-    last = [one for one in search.context.briefing.recent if one.changed_knobs and one.tension_ids][-PLATEAU:]
-    axes = {one.tension_ids[0] for one in last}
-    spent = len(last) == PLATEAU and len(axes) == 1 and all(one.decision == "discard" for one in last)
-    return axes.pop() if spent else ""
 
 
 def _distinct(options: Iterator[Option]) -> Iterator[Option]:

@@ -214,10 +214,15 @@ def _thought(context: ReflectContext, change: Change) -> str:
     if told.tested in ("thesis", "antithesis"):
         own, against = told.tested, "antithesis" if told.tested == "thesis" else "thesis"
         stand = _stand(context, against)
-        if change.gain:
+        if change.gain and context.verdict.claim == "proven":
             return (
                 f"{sides[own]} pays here. {sides[against]} {stand}. The question is no longer whether, but how far it "
                 "goes before the other side's case begins to count."
+            )
+        if change.gain:
+            return (
+                f"{sides[own]} measured better, and is not proven yet. {sides[against]} {stand}. Another gain of the "
+                "same kind would say that it is no luck."
             )
         if change.loss:
             third = _quoted(plan.synthesis_candidate.split(":", 1)[0])
@@ -240,7 +245,10 @@ def _thought(context: ReflectContext, change: Change) -> str:
     if change.gain:
         return f"{both} turn out to be no either-or: joined through {_what(plan)} they gained {-change.value:.4f} bpb."
     if change.loss:
-        return f"{both} hinder each other when joined through {_what(plan)}: one has to give way, or the seam to move."
+        return (
+            f"{both} hinder each other when joined through {_what(plan)}: only one of them can be kept, or another "
+            "change has to join them."
+        )
     return f"{both} can be joined through {_what(plan)} without harm that shows, and so far without a gain that shows."
 
 

@@ -2,7 +2,9 @@
 
 Each lever adds ``b x + c x^2`` to the effect, x its displacement from the incumbent in steps, so a move from p to q
 adds ``b (q - p) + c (q^2 - p^2)`` and combined moves add up. The coefficients have a normal prior and are updated by
-every measured change: ordinary Bayesian linear regression (Bishop 2006, section 3.3).
+every measured change, one after the other: Bayesian linear regression (Bishop 2006, section 3.3). The prior is a belief
+and has no right to outvote a measurement: a change that lies far outside of what was foreseen widens the SDs of the
+levers that it moved to what explains it (empirical Bayes), and is then believed as far as its noise allows.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ DEAD_SIGMAS = 3.0
 """A dead end whose number the briefing does not tell counts as so many noise sigmas worse."""
 COMPARED = 1.25
 """SD of a measured change in noise sigmas: the incumbent's own estimate is not exact either."""
+SURPRISE = 1.5
+"""SDs of a foreseen change, noise included, beyond which its levers are known less well than was believed."""
 BOLD = 1.0
 """Noise in effect scales from which first moves go two steps: smaller ones would drown. A doubling, a whole block and
 the next rung of a ladder are bold as they are."""
@@ -165,18 +169,28 @@ class Evidence:
         return row
 
     def _posterior(self) -> tuple[Vector, Vector]:
-        mean = np.zeros(2 * len(self.levers))
-        precision = np.zeros((len(mean), len(mean)))
+        mean, prior = self._prior()
+        covariance = np.diag(prior)
+        # Changes of one lever first: what they tell decides whom a combination surprises.
+        for trial in sorted(self.trials, key=lambda one: len(one.moves)):
+            row, noise = self._row(trial.moves), (trial.sd or self.scale) ** 2
+            surprise, foreseen = trial.effect - float(row @ mean), float(row @ covariance @ row)
+            if surprise**2 > SURPRISE**2 * (foreseen + noise):
+                share = prior * (row != 0)
+                missing = surprise**2 - noise - foreseen
+                covariance += np.diag(share * missing / float(row**2 @ share))
+                foreseen += missing
+            told = covariance @ row
+            mean = mean + told * surprise / (foreseen + noise)
+            covariance = covariance - np.outer(told, told) / (foreseen + noise)
+        return mean, covariance
+
+    def _prior(self) -> tuple[Vector, Vector]:
+        """Means and variances of the coefficients before anything was measured."""
+        mean, variance = np.zeros(2 * len(self.levers)), np.zeros(2 * len(self.levers))
         for knob, place in self.place.items():
             lever = self.levers[knob]
             promise = lever.on_gpu if self.accelerated else lever.on_cpu
             mean[2 * place : 2 * place + 2] = -promise * self.scale, BEND * self.scale
-            for offset, sd in ((0, SLOPE_SD), (1, BEND_SD)):
-                precision[2 * place + offset, 2 * place + offset] = (sd * self.scale) ** -2
-        information = precision @ mean
-        for trial in self.trials:
-            row, weight = self._row(trial.moves), trial.sd**-2 if trial.sd else self.scale**-2
-            precision += weight * np.outer(row, row)
-            information += weight * trial.effect * row
-        covariance = np.asarray(np.linalg.inv(precision), dtype=np.float64) if len(mean) else precision
-        return covariance @ information, covariance
+            variance[2 * place : 2 * place + 2] = (SLOPE_SD * self.scale) ** 2, (BEND_SD * self.scale) ** 2
+        return mean, variance

@@ -158,7 +158,8 @@ def _short_of_tokens(context: ReflectContext, sizes: Sizes) -> Framing | None:
     if equal:
         word = "ahead" if equal[1] < equal[2] * (1 - LEVEL) else "level"
         seen += (
-            f", and after {equal[0]:.3g} M tokens each its training loss was {word} ({equal[1]:.3f}, {equal[2]:.3f})"
+            f", and after {equal[0]:.3g} M tokens each its training loss was {word} ({equal[1]:.3f}, the "
+            f"incumbent's {equal[2]:.3f})"
         )
     steps = context.metrics.get("num_steps")
     few = steps is not None and steps < FEW_STEPS and (sizes.steps or 1.0) < FEWER

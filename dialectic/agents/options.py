@@ -20,6 +20,9 @@ Widths = tuple[float, ...]
 WIDTHS: tuple[Widths, ...] = ((1.0, 0.5), (2.0,), (0.25, 1.5), (0.75, 3.0))
 """Multiples of a lever's stride, round by round: the later ones are tried when all before were refused."""
 
+FOLLOWS = "DEVICE_BATCH_SIZE"
+"""A knob that is never a cause of its own: a second chance after a lack of memory lowers it too."""
+
 PARTNERS = 3
 """Other axes that a synthesis may draw from, the most promising ones."""
 
@@ -58,7 +61,7 @@ class Search:
         self.evidence = Evidence(self.knobs, context.briefing, self.levers, accelerated)
         self.measured = {one.kind: one for one in context.briefing.tensions}
         ends = [{knob: new for knob, (_, new) in dead.changed_knobs.items()} for dead in context.briefing.dead_ends]
-        self.dead = [self._values(end) for end in ends]
+        self.dead = [values for end in ends if (values := self._values(end))]
         self._poles: dict[tuple[str, Side], Mapping[str, str]] = {}
         self._bests: dict[str, Option | None] = {}
 
@@ -119,7 +122,8 @@ class Search:
     def option(self, kind: str, move: MoveType, steps: Steps, *, steered: bool = True) -> Option | None:
         """The candidate that moves these levers.
 
-        None where one cannot move so, the steering block forbids it, or it repeats a dead end.
+        None where one cannot move so, the steering block forbids it, it repeats a dead end, or a dead end of one knob
+        is part of it.
         """
         changes: dict[str, str] = {}
         for knob, amount in steps.items():
@@ -135,11 +139,13 @@ class Search:
         return Option(kind, move, dict(steps), changes, mean, sd, self.evidence.gain(mean, sd))
 
     def _values(self, changes: Mapping[str, str]) -> dict[str, object]:
+        """What the causes come to; a device batch follows from the others, or from the memory of the machine."""
         after = self.knobs.changed(changes)
-        return {knob: after.value(knob) for knob in changes}
+        return {knob: after.value(knob) for knob in changes if knob != FOLLOWS}
 
     def _allowed(self, changes: Mapping[str, str], after: Knobs) -> bool:
-        if self.dead and self._values(changes) in self.dead:
+        values = self._values(changes)
+        if any(values == dead or (len(dead) == 1 and dead.items() <= values.items()) for dead in self.dead):
             return False
         steering = self.context.steering
         for knob in changes:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from dialectic.agents.catalogue import CATALOGUE, SIDES, Opposition, other
+from dialectic.agents.evidence import COMPARED
 from dialectic.agents.found import held
 from dialectic.agents.grafts import edits_of
 from dialectic.agents.options import WIDTHS, Option, Search
@@ -18,6 +19,8 @@ CONFIDENCE = 0.8
 WITHIN = 1.2816
 """SDs around the mean that hold a normal variable with probability :data:`CONFIDENCE`."""
 MOST_TENSIONS = 4
+NOTHING = 0.1
+"""Share of the noise of a run below which an expected effect is none that a run could show."""
 LEAST = 1e-4
 """Smaller differences, in bpb, are not told apart: no profile could measure them."""
 
@@ -46,12 +49,16 @@ def predicted(search: Search, option: Option) -> Prediction:
     """The prediction as numbers: the surrogate's effect, and an interval that grants the noise of the run."""
     spread = WITHIN * math.hypot(option.sd, search.evidence.noise)
     return Prediction(
-        direction="decrease" if option.mean < 0 else "increase",
+        direction="unchanged" if _nothing(search, option) else "decrease" if option.mean < 0 else "increase",
         expected_delta=round(option.mean, 6) or math.copysign(1e-6, option.mean),
         interval=(round(option.mean - spread, 6), round(option.mean + spread, 6)),
         confidence=CONFIDENCE,
         mechanism=_mechanism(search, option),
     )
+
+
+def _nothing(search: Search, option: Option) -> bool:
+    return abs(option.mean) < NOTHING * search.evidence.noise
 
 
 def described(search: Search, option: Option) -> str:
@@ -100,36 +107,50 @@ def _reason(search: Search, knob: str, up: bool) -> str:
 
 
 def _sentence(search: Search, option: Option, scored: Prediction) -> str:
-    verb = "improve" if scored.direction == "decrease" else "worsen"
+    effect = {"decrease": "improve", "increase": "worsen", "unchanged": "not noticeably change"}[scored.direction]
     low, high = scored.interval
     numbers = f"{bpb(scored.expected_delta)} bpb, with {CONFIDENCE:.0%} confidence between {bpb(low)} and {bpb(high)}"
     return (
-        f"Prediction: changing {described(search, option)} will {verb} val_bpb because {scored.mechanism} ({numbers})."
+        f"Prediction: changing {described(search, option)} will {effect} val_bpb because {scored.mechanism} "
+        f"({numbers})."
     )
 
 
 def _mechanism(search: Search, option: Option) -> str:
     """Why the effect has the predicted direction: the case for what is tried, or the case against it."""
     knobs = list(option.steps.items())
+    if _nothing(search, option):
+        return "no difference beyond the noise is expected of it"
     if option.mean < 0:
         return _listed(_reason(search, knob, steps > 0) for knob, steps in knobs)
-    against = _listed(_reason(search, knob, steps < 0) for knob, steps in knobs)
-    forms = _listed(_form(search, knob, steps < 0) for knob, steps in knobs)
-    return f"it takes away what speaks for {forms}: {against}"
+    return _listed(
+        f"{_form(search, knob, steps > 0)} means giving up that {_reason(search, knob, steps < 0)}"
+        for knob, steps in knobs
+    )
+
+
+def _tries(search: Search, option: Option) -> int:
+    """How many runs moved one of its levers, at most."""
+    return max((search.evidence.tries(knob) for knob in option.steps), default=0)
 
 
 def _why_now(search: Search, option: Option) -> str:
     """The move with what was measured, what the run is worth, and why the suggested axis was left, if it was."""
-    tries = max((search.evidence.tries(knob) for knob in option.steps), default=0)
+    tries = _tries(search, option)
     basis = (
         f"rests on {_times(tries, 'earlier run')} of the same knobs" if tries else "is a prior, nothing was measured"
     )
     within = bpb(WITHIN * option.sd).lstrip("+")
-    if option.mean < 0:
+    if _nothing(search, option):
+        why = f"it was only in {_times(tries, 'run')} yet" if tries else "it never was"
+        worth = f"It is expected to make no difference beyond the noise; it is tested because {why}."
+    elif option.mean < 0:
         worth = f"One run of it should improve the incumbent by {bpb(option.gain).lstrip('+')} bpb on average."
     else:
         worth = "A loss is expected, so the run is there to be wrong."
-    known = f"The estimate {basis}; the true effect is known to within {within} bpb."
+    # A prior is a belief: only where the runs alone tell as much is anything known.
+    word = "known" if tries and option.sd >= COMPARED * search.evidence.noise / math.sqrt(tries) else "believed"
+    known = f"The estimate {basis}; the true effect is {word} to within {within} bpb."
     return f"{_move(search, option)} {worth} {known}{_departure(search, option)}"
 
 
@@ -150,8 +171,17 @@ def _move(search: Search, option: Option) -> str:
 
 
 def _departure(search: Search, option: Option) -> str:
-    """Why the suggested axis was left, when it was."""
-    suggested = search.context.briefing.suggested_axis
+    """Why the suggested move was not made, or its axis was left."""
+    suggested, move = search.context.briefing.suggested_axis, search.context.briefing.suggested_move
+    if move != option.move:
+        left = any(search.options(move, kind, WIDTHS[0]) for kind in search.tensions)
+        gone = (
+            "everything that is left to negate is as good as certain to lose, or cannot be moved"
+            if move == "negate"
+            else "nothing of that move is left"
+        )
+        why = "every candidate of that move was refused" if left else gone
+        return f" The move was changed: the tension graph suggested to {move}, but {why}."
     if not suggested or suggested in (option.kind, option.partner):
         return ""
     if option.kind in search.context.steering.prefer:

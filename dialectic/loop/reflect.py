@@ -38,7 +38,8 @@ def reflect(house: House, plan: Plan, measurement: Measurement, verdict: Verdict
     try:
         # The baseline has nothing to interpret that the numbers do not say.
         reflection = hear(house.agent.reflect, context) if plan.iteration > 1 else computed.reflect(context)
-        author = "agent" if plan.iteration > 1 else "computed"
+        # What the builtin agent hands in is computed as well: it asks for no move of its own.
+        author = "computed" if reflection == computed.reflect(context) else "agent"
     except AgentError as error:
         house.observer.note(f"{house.agent.name} could not reflect ({error}); computed from the numbers instead")
         reflection, author = computed.reflect(context), "computed"

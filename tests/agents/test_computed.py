@@ -274,19 +274,26 @@ def test_the_next_move_is_the_graphs() -> None:
 @pytest.mark.parametrize(
     ("change", "tested", "mean", "words"),
     [
-        (-0.02, "thesis", None, '"Larger updates" pays here. "Calmer updates" has not been measured.'),
+        (-0.02, "thesis", None, '"Larger updates" measured better, and is not proven yet. "Calmer updates" has not'),
         (-0.02, "antithesis", 0.003, '"Larger updates" stands at an estimated +0.0030 bpb after one test.'),
         (0.02, "thesis", -0.003, 'the one at hand is "A high peak with a long warm-down".'),
         (-0.004, "thesis", None, 'leans towards "Larger updates", not beyond the noise'),
         (0.004, "thesis", None, 'leans away from "Larger updates"'),
         (0.0, "thesis", None, "MATRIX_LR was moved too timidly for this noise."),
         (-0.02, "synthesis", 0.001, "no either-or"),
-        (0.02, "synthesis", 0.001, "hinder each other"),
+        (0.02, "synthesis", 0.001, "only one of them can be kept, or another change has to join them"),
         (0.001, "synthesis", 0.001, "without harm that shows"),
     ],
 )
 def test_the_thought_is_about_the_opposition(change: float, tested: Role, mean: float | None, words: str) -> None:
     assert words in reflect(context(change, tested=tested, mean=mean)).emergent_thought
+
+
+def test_only_a_proven_gain_is_beyond_question() -> None:
+    told = context(-0.02)
+    proven = replace(told, verdict=told.verdict.model_copy(update={"claim": "proven"}))
+    assert '"Larger updates" pays here. "Calmer updates" has not been measured.' in reflect(proven).emergent_thought
+    assert "no longer whether" not in reflect(told).emergent_thought
 
 
 def test_a_world_without_noise_does_not_divide_by_zero() -> None:

@@ -81,6 +81,11 @@ def test_the_loss_at_equal_tokens_tells_a_poor_idea_from_an_expensive_one(
     assert "decide" in told.summary_text
 
 
+def test_of_two_losses_it_says_whose_they_are() -> None:
+    told = reflect(context(0.02, run=FEWER, losses=(AHEAD, THEIRS))).framing_diagnosis
+    assert "its training loss was ahead (5.200, the incumbent's 7.000)" in told
+
+
 def test_a_noisy_end_of_a_loss_curve_is_no_fall() -> None:
     steeper = tuple((tokens, loss - 0.02 * place) for place, (tokens, loss) in enumerate(LEVELLING))
     noisy = tuple((tokens, loss + 0.2 * (-1) ** place) for place, (tokens, loss) in enumerate(steeper))

@@ -41,3 +41,12 @@ def test_a_failed_iteration_is_reflected_on_with_a_next_move(run_script: RunScri
     assert failed.next_move_type == after.move_type
     pole = failed.summary_text.split("Next: ", 1)[1]
     assert "No pole of" in pole
+
+
+def test_what_the_numbers_say_is_stamped_computed_whoever_hands_it_in(run_script: RunScript) -> None:
+    session, _ = run_script({"iterations": FALLS}, {"reflect": {"2": {"next_move_type": "negate"}}}, iterations=3)
+    wished, plain = (ended for _, ended, _ in session.history()[1:3])
+    assert wished is not None
+    assert plain is not None
+    assert wished.filled_by["next_move_type"] == "agent"
+    assert plain.filled_by["next_move_type"] == plain.filled_by["summary_text"] == "computed"
