@@ -37,7 +37,7 @@ def best(root: Path, session_id: str | None, weights: bool, as_json: bool) -> No
     elif weights:
         print(told["model"])
     else:
-        show(*_screen(told))
+        show(*_screen(root, told))
 
 
 def incumbent(session: Session) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def incumbent(session: Session) -> dict[str, Any]:
     }
 
 
-def _screen(told: dict[str, Any]) -> Iterator[RenderableType]:
+def _screen(root: Path, told: dict[str, Any]) -> Iterator[RenderableType]:
     head = f"{told['experiment_id']} · {'the baseline' if told['is_baseline'] else told['change']} ·"
     colour = STYLES.get(told["verdict"].partition(" ")[0], "")
     yield Text.assemble(text(head, "bold"), " ", text(told["verdict"], colour))
@@ -93,4 +93,4 @@ def _screen(told: dict[str, Any]) -> Iterator[RenderableType]:
     if told["is_baseline"]:
         yield text("no candidate was kept, so there is nothing to adopt", "dim")
     else:
-        yield text(f"take it: dialectic adopt --session {told['session_id']}", "dim")
+        yield text(f"take it: {words.command(root, 'adopt --session ' + told['session_id'])}", "dim")

@@ -31,7 +31,7 @@ def sessions(root: Path, as_json: bool) -> int:
     elif found:
         show(_table(found), wide=True)
     elif not troubles:
-        show(text(f"no session in {root} yet; start one with dialectic run"))
+        show(text(f"no session in {root} yet; start one with {words.command(root, 'run')}"))
     for trouble in troubles:
         complain(trouble)
     return int(bool(troubles))

@@ -76,7 +76,7 @@ def _screen(
     agents = {phase: _agent(session, plan.iteration, phase) for phase in ("prepare", "reflect")}
     yield from _block("Who wrote this", [text(line, "dim", PARAGRAPH) for line in authors(agents, plan, result)])
     yield Text("")
-    yield text(_next(plan, result, f" --session {session.id}" if named else ""), "dim")
+    yield text(_next(session, plan, result, named), "dim")
 
 
 def _heading(plan: Plan, result: Result | None) -> Text:
@@ -212,12 +212,16 @@ def authors(agents: Mapping[str, str], plan: Plan, result: Result) -> Iterable[s
             yield f"{part}: {_named(agents[phase])}{rest}"
 
 
-def _next(plan: Plan, result: Result, session: str) -> str:
-    """What to look at or do after this screen; ``session`` is the flag that names it, where it must be named."""
+def _next(session: Session, plan: Plan, result: Result, named: bool) -> str:
+    """What to look at or do after this screen; the session is ``named`` where it must be."""
+
+    def command(arguments: str) -> str:
+        return words.command(session.root, f"{arguments} --session {session.id}" if named else arguments)
+
     if is_baseline(plan):
-        return f"next: dialectic log{session} (what was tried against it)"
+        return f"next: {command('log')} (what was tried against it)"
     if result.failure.kind != "none":
-        return f"next: dialectic show {plan.iteration} --log{session} (what the run printed)"
+        return f"next: {command(f'show {plan.iteration} --log')} (what the run printed)"
     if result.keep_discard_status == "keep":
-        return f"next: dialectic diff {plan.iteration}{session} (the whole change), dialectic adopt{session} (take it)"
-    return f"next: dialectic best{session} (the incumbent that it did not beat)"
+        return f"next: {command(f'diff {plan.iteration}')} (the whole change), {command('adopt')} (take it)"
+    return f"next: {command('best')} (the incumbent that it did not beat)"

@@ -142,14 +142,14 @@ def _next(session: Session, state: str) -> str:
     by_hand = read_record(step, Step) if step.exists() else None
     if by_hand is not None and by_hand.session_id == session.id:
         if by_hand.executed:
-            return "by hand: write the result in research_state/current_iteration.json, then dialectic reflect"
-        return "by hand: edit what lies in research_state/, then dialectic execute"
+            return f"by hand: write the result in research_state/current_iteration.json, then {words.command(session.root, 'reflect')}"
+        return f"by hand: edit what lies in research_state/, then {words.command(session.root, 'execute')}"
     if state == "waiting":
-        return "by hand: dialectic prepare begins the next iteration"
+        return f"by hand: {words.command(session.root, 'prepare')} begins the next iteration"
     if state == "finished":
-        return f"next: dialectic log --session {session.id}"
+        return f"next: {words.command(session.root, f'log --session {session.id}')}"
     gone = "its runner is gone; " if state == "stopped" else ""
-    return f"{gone}go on with: dialectic run --resume --session {session.id}"
+    return f"{gone}go on with: {words.command(session.root, f'run --resume --session {session.id}')}"
 
 
 def _screen(told: dict[str, Any]) -> Iterator[RenderableType]:

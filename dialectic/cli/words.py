@@ -9,6 +9,7 @@ from dialectic.state.observer import Announcement, Ending
 from dialectic.state.result import Estimate, Verdict
 from dialectic.state.words import bpb as bpb
 from dialectic.state.words import changes as changes
+from dialectic.state.words import command as command
 from dialectic.state.words import decision as decision
 from dialectic.state.words import duration as duration
 from dialectic.state.words import estimate as estimate

@@ -12,6 +12,7 @@ from dialectic.loop.memory import fold_sessions
 from dialectic.session import Session, open_session
 from dialectic.state.files import write_bytes
 from dialectic.state.observer import Ending
+from dialectic.state.words import command
 from dialectic.verdict import ADOPTION_PROBABILITY
 
 TEST_PROFILES = frozenset({"smoke"})
@@ -43,7 +44,7 @@ def close(house: House) -> Ending:
 
 def _adopt_at_end(house: House) -> tuple[bool, str]:
     """Whether the incumbent replaced the top-level file, and the line that says so or why not."""
-    command = f"dialectic adopt --session {house.session.id}"
+    take = command(house.root, f"adopt --session {house.session.id}")
     if house.incumbent_iteration == 1:
         return False, "train.py is unchanged: no candidate was kept"
     probability = house.belief.probability_better_than_baseline()
@@ -62,7 +63,7 @@ def _adopt_at_end(house: House) -> tuple[bool, str]:
         reasons.append("train.py was changed since the session began")
     if reasons:
         why = "; ".join(reasons)
-        return False, f"train.py is unchanged ({why}); take iteration {house.incumbent_iteration} with `{command}`"
+        return False, f"train.py is unchanged ({why}); take iteration {house.incumbent_iteration} with `{take}`"
     write_bytes(target, house.incumbent_text.encode("utf-8"))
     return True, f"train.py is now iteration {house.incumbent_iteration}: better with probability {probability:.2f}"
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from dialectic.state.plan import NOT_RECORDED, Plan, TensionRecord
 from dialectic.state.proposal import KnobEdit
 from dialectic.state.result import Estimate, Result
+
+
+def command(root: Path, arguments: str) -> str:
+    """``dialectic`` and its arguments as a person can type them here: with ``--root`` where it must be named."""
+    here, named = Path.cwd(), os.environ.get("DIALECTIC_ROOT")
+    root = root.resolve()
+    if root == (Path(named) if named else here).resolve():
+        return f"dialectic {arguments}"
+    shown = root.relative_to(here) if root.is_relative_to(here) else root
+    return f"dialectic {arguments} --root {shlex.quote(str(shown))}"
 
 
 def bpb(value: float | None) -> str:

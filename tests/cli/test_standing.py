@@ -139,7 +139,10 @@ def test_a_part_that_is_not_there_is_one_line(
     assert err.count("\n") == 1
 
 
-def test_show_explains_the_claim_says_who_wrote_it_and_what_comes_next(night: Builder, dialectic: Dialectic) -> None:
+def test_show_explains_the_claim_says_who_wrote_it_and_what_comes_next(
+    night: Builder, dialectic: Dialectic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(night.root)
     out = dialectic("show", "2", "--root", night.root).out
     assert "provisional: good enough to build on, not yet beyond the noise" in out
     assert "reflection: agent builtin (code of dialectic, no model); computed from the numbers: outcome" in out
