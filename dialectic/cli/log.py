@@ -37,6 +37,7 @@ def _print(session: Session, found: list[Entry]) -> None:
         return
     show(text(f"session {session.id}", "bold"))
     show(table(rows(found), columns(console())), Text(""), wide=True)
+    show(text("delta: estimated effect against the incumbent of its time, not the difference of two val_bpb", "dim"))
     results = [entry.iteration[1] for entry in found if entry.iteration is not None]
     belief = session_belief(session.record(), [result for result in results if result is not None])
     if belief is None:

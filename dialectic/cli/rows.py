@@ -68,7 +68,7 @@ def row(plan: Plan, result: Result | None, tensions: Iterable[TensionRecord], be
         delta=result.verdict.delta,
         verdict=words.decision(result),
         status=result.status,
-        outcome=result.outcome,
+        outcome="" if base else result.outcome,
     )
 
 

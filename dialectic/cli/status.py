@@ -24,7 +24,7 @@ from dialectic.state.result import Result
 from dialectic.state.session import LiveState
 from dialectic.state.step import STEP, Step
 
-COLOURS = {"running": "cyan", "finished": "green"}
+COLOURS = {"running": "cyan", "finished": "green", "failed": "red"}
 
 
 def status(root: Path, session_id: str | None, as_json: bool) -> None:
@@ -143,7 +143,11 @@ def _next(session: Session, state: str) -> str:
     if by_hand is not None and by_hand.session_id == session.id:
         if by_hand.executed:
             return f"by hand: write the result in research_state/current_iteration.json, then {words.command(session.root, 'reflect')}"
-        return f"by hand: edit what lies in research_state/, then {words.command(session.root, 'execute')}"
+        execute = words.command(session.root, "execute")
+        return f"by hand: edit what lies in research_state/, then {execute}"
+    if state == "failed":
+        seen = words.command(session.root, f"show 1 --log --session {session.id}")
+        return f"the baseline failed: mend train.py and start a new session; what the run printed: {seen}"
     if state == "waiting":
         return f"by hand: {words.command(session.root, 'prepare')} begins the next iteration"
     if state == "finished":

@@ -83,6 +83,11 @@ def explained(verdict: Verdict, is_baseline: bool) -> Sequence[str]:
         lines.append(
             f"measured {signed(change.value)} ± {change.sd:.4f} bpb against the incumbent's estimate, by {runs}"
         )
+    if verdict.decision == "keep" and change is not None and change.value >= 0:
+        lines.append(
+            "kept although its own run was no better: the estimate believes the run only in part, and what changes of "
+            "this session usually bring speaks for the candidate"
+        )
     if verdict.delta is not None and verdict.delta_sd is not None:
         lines.append(
             f"estimated effect {signed(verdict.delta)} ± {verdict.delta_sd:.4f} bpb: a noisy measurement is believed "

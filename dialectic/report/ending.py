@@ -189,7 +189,7 @@ def _row(turn: Turn) -> tuple[str, ...]:
         bpb(turn.val_bpb),
         _bare_effect(turn),
         decision(turn.result) if turn.result else "not finished",
-        turn.result.outcome if turn.result else "",
+        turn.result.outcome if turn.result and not base else "",
     )
 
 

@@ -50,6 +50,8 @@ def estimate(value: Estimate) -> str:
 def decision(result: Result) -> str:
     """``keep proven``, ``discard``, ``crash (out-of-memory)``."""
     status = result.keep_discard_status
+    if result.iteration == 1 and status == "keep" and result.verdict.delta is None:
+        return "baseline"
     if status == "crash":
         return f"crash ({result.failure.kind})" if result.failure.kind != "none" else "crash"
     return f"{status} {result.verdict.claim}" if result.verdict.claim else status

@@ -72,7 +72,7 @@ def desk(tmp_path: Path, smoke_cache: Path, dialectic: Dialectic, monkeypatch: p
     out = desk.do("prepare", "--profile", "smoke", "--executor", "scripted", "--script", str(script))
     assert "is the baseline: train.py as it is, nothing to edit" in out
     assert "val_bpb 2.0000" in desk.do("execute")
-    assert "iteration 1 is recorded: keep provisional" in desk.do("reflect")
+    assert "iteration 1 is recorded: baseline" in desk.do("reflect")
     return desk
 
 

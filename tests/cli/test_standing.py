@@ -190,3 +190,27 @@ def test_doctor_finds_what_is_missing(tmp_path: Path, dialectic: Dialectic) -> N
     assert "missing folder:" in out
     assert "missing agent: there is no agent 'oracle'" in out
     assert "a session cannot start yet: folder, profile, agent" in out
+
+
+def test_a_failed_baseline_ends_the_session_and_says_what_to_mend(
+    tmp_path: Path, dialectic: Dialectic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder = Builder(tmp_path)
+    builder.result(builder.plan(1), None, "discard", "crash", "ZeroDivisionError: division by zero")
+    builder.live("interrupted", is_active=False)
+    monkeypatch.chdir(tmp_path)
+    out = dialectic("status").out
+    assert out.startswith("session night · failed")
+    assert "the baseline failed: mend train.py and start a new session" in out
+    assert "--resume" not in out
+    shown = dialectic("show", "1").out
+    assert "crash: the baseline has no score, so no candidate can be compared with it" in shown
+    assert "next: mend train.py and start a new session; dialectic show 1 --log (what the run printed)" in shown
+    assert "candidate without a score" not in shown
+    assert "Reflection" not in shown
+
+
+def test_the_untouched_baseline_has_no_verdict_of_a_candidate(night: Builder, dialectic: Dialectic) -> None:
+    lines = dialectic("log", "--root", night.root).out.splitlines()
+    assert lines[3].split()[-1] == "baseline"
+    assert "delta: estimated effect against the incumbent of its time, not the difference of two val_bpb" in lines

@@ -35,3 +35,10 @@ def test_a_hint_names_the_research_folder_unless_the_command_finds_it_anyway(
     monkeypatch.setenv("DIALECTIC_ROOT", str(research))
     assert words.command(research, "adopt") == "dialectic adopt"
     assert words.command(tmp_path, "adopt") == "dialectic adopt --root ."
+
+
+def test_a_keep_whose_own_run_was_no_better_says_why() -> None:
+    worse = "\n".join(words.explained(verdict([2.02]).model_copy(update={"decision": "keep"}), False))
+    better = "\n".join(words.explained(verdict([1.9]).model_copy(update={"decision": "keep"}), False))
+    assert "kept although its own run was no better" in worse
+    assert "kept although" not in better
