@@ -135,8 +135,10 @@ def show(
     session: SessionId = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only plan.json.")] = False,
     result: Annotated[bool, typer.Option("--result", help="Only result.json.")] = False,
-    thesis: Annotated[str, typer.Option(metavar="T", help="Only the train.py of tension T's thesis.")] = "",
-    antithesis: Annotated[str, typer.Option(metavar="T", help="Only the train.py of tension T's antithesis.")] = "",
+    thesis: Annotated[str | None, typer.Option(metavar="T", help="Only the train.py of tension T's thesis.")] = None,
+    antithesis: Annotated[
+        str | None, typer.Option(metavar="T", help="Only the train.py of tension T's antithesis.")
+    ] = None,
     log: Annotated[bool, typer.Option("--log", help="Only run.log.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -57,7 +57,8 @@ def incumbent(session: Session) -> dict[str, Any]:
     if not kept:
         raise SessionError(f"session {session.id} has no scored baseline yet; `dialectic status` says where it stands")
     plan, result = kept[-1]
-    belief = session_belief(session.record(), results)
+    record = session.record()
+    belief = session_belief(record, results)
     folder = session.iteration(plan.iteration)
     model = folder.run(1) / MODEL
     return {
@@ -66,7 +67,7 @@ def incumbent(session: Session) -> dict[str, Any]:
         "experiment_id": f"{session.id}:{plan.iteration_label}",
         "is_baseline": is_baseline(plan),
         "verdict": words.decision(result),
-        "change": words.changes(plan, knobs_of(found).get(plan.base_experiment_id, {})),
+        "change": words.changes(plan, knobs_of(found).get(plan.base_experiment_id, {}), words.profile_values(record)),
         "val_bpb": scored(result),
         "holdout_bpb": result.score.holdout_bpb if result.score else None,
         "estimate": belief.incumbent.estimate if belief else None,

@@ -149,7 +149,7 @@ def _change(session: Session, plan: Plan) -> Iterable[Text]:
     except RecordError as error:
         yield text(str(error), "red")
         return
-    yield text(words.changes(plan, before), limit=PARAGRAPH)
+    yield text(words.changes(plan, before, words.profile_values(session.record())), limit=PARAGRAPH)
     if patch.strip():
         yield painted_diff(patch, DIFF_LINES)
 

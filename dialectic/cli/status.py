@@ -142,7 +142,8 @@ def _next(session: Session, state: str) -> str:
     by_hand = read_record(step, Step) if step.exists() else None
     if by_hand is not None and by_hand.session_id == session.id:
         if by_hand.executed:
-            return f"by hand: write the result in research_state/current_iteration.json, then {words.command(session.root, 'reflect')}"
+            reflect = words.command(session.root, "reflect")
+            return f"by hand: write the result in research_state/current_iteration.json, then {reflect}"
         execute = words.command(session.root, "execute")
         return f"by hand: edit what lies in research_state/, then {execute}"
     if state == "failed":

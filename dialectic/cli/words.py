@@ -13,6 +13,7 @@ from dialectic.state.words import command as command
 from dialectic.state.words import decision as decision
 from dialectic.state.words import duration as duration
 from dialectic.state.words import estimate as estimate
+from dialectic.state.words import profile_values as profile_values
 from dialectic.state.words import signed as signed
 
 

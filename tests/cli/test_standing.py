@@ -79,7 +79,7 @@ def test_status_before_anything_was_scored(tmp_path: Path, dialectic: Dialectic)
 def test_best_names_the_incumbent_and_its_files(night: Builder, dialectic: Dialectic) -> None:
     code, out, err = dialectic("best", "--root", night.root)
     assert (code, err) == (0, "")
-    assert out.startswith("night:002 · DEPTH PROFILE.depth → PROFILE.depth + 1 · keep provisional")
+    assert out.startswith("night:002 · DEPTH 4 → 5 · keep provisional")
     assert "measured val_bpb 1.9800 · hold-out 2.0800" in out
     assert "model.pt2: not kept" in out
     told = json.loads(dialectic("best", "--json", "--root", night.root).out)
@@ -127,6 +127,7 @@ def test_show_prints_one_part_as_it_was_recorded(night: Builder, dialectic: Dial
         (["--plan", "--result"], "one of them at a time"),
         (["--thesis", "nothing"], "t-capacity-vs-throughput"),
         (["--thesis", "t-"], "no single tension"),
+        (["--thesis", ""], "no single tension"),
         (["--log"], "nothing ran"),
     ],
 )

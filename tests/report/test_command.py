@@ -39,7 +39,7 @@ def test_the_numbers_are_those_of_log(night: Builder, dialectic: Dialectic) -> N
     assert [told[name] for name in ("candidates", "keeps", "proven", "discards", "crashes")] == [3, 1, 0, 1, 1]
     page = (night.session.folder / "report" / "report.md").read_text("utf-8")
     assert f"{told['baseline']:.4f} (baseline)" in page
-    assert "DEPTH PROFILE.depth → PROFILE.depth + 1" in page
+    assert "DEPTH 4 → 5" in page
     records = json.loads(dialectic("log", "--json", "--root", night.root).out)
     rows = [
         line.split("\t") for line in (night.session.folder / "report" / "results.tsv").read_text("utf-8").splitlines()

@@ -73,7 +73,7 @@ def test_what_was_believed_stands_beside_what_contradicted_it() -> None:
     beliefs = part(
         told([baseline(), (mine, ended, [tension(CAPACITY)])]), "What was believed, and what contradicted it"
     )
-    assert "- **002**, DEPTH PROFILE.depth → 5: It was assumed that deeper is better.\n  *Mis-scaled.*" in beliefs
+    assert "- **002**, DEPTH 4 → 5: It was assumed that deeper is better.\n  *Mis-scaled.*" in beliefs
 
 
 def test_predictions_are_counted_against_their_confidence() -> None:
