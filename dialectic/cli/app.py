@@ -205,13 +205,19 @@ def report(
 
 
 @app.command(rich_help_panel=WORK, epilog="Example: dialectic adopt --session first-night")
-def adopt(root: Root = Here, session: SessionId = None) -> None:
+def adopt(
+    root: Root = Here,
+    session: SessionId = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also over a changed train.py, which is saved as train.py.bak.")
+    ] = False,
+) -> None:
     """Copy a session's incumbent over the top-level train.py."""
     from dialectic.cli.output import show as print_parts
     from dialectic.cli.output import text
     from dialectic.loop import adopt as adopt_incumbent
 
-    print_parts(text(adopt_incumbent(folder(root), session), limit=1_000))
+    print_parts(text(adopt_incumbent(folder(root), session, force), limit=1_000))
 
 
 @app.command(rich_help_panel=READ, epilog="Example: dialectic sessions")

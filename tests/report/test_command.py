@@ -129,7 +129,7 @@ def test_the_end_of_a_run_writes_the_report(folder: Path, dialectic: Dialectic) 
     assert "2 candidates: 1 kept (1 proven, 0 provisional), 0 discarded, 1 crashed" in text.split("\n")[2]
     gain = re.search(r"improvement \+([\d.]+) bpb", out)
     assert gain is not None
-    assert text.startswith(f"# Session {page.parent.parent.name}: {gain[1]} bpb (")
+    assert text.startswith(f"# Session {page.parent.parent.name}: val_bpb lower by {gain[1]} (")
 
 
 def test_a_report_that_cannot_be_written_is_told_and_does_not_fail_the_run(night: Builder) -> None:
