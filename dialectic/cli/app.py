@@ -135,8 +135,10 @@ def show(
     session: SessionId = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only plan.json.")] = False,
     result: Annotated[bool, typer.Option("--result", help="Only result.json.")] = False,
-    thesis: Annotated[str, typer.Option(metavar="T", help="Only the train.py of tension T's thesis.")] = "",
-    antithesis: Annotated[str, typer.Option(metavar="T", help="Only the train.py of tension T's antithesis.")] = "",
+    thesis: Annotated[str | None, typer.Option(metavar="T", help="Only the train.py of tension T's thesis.")] = None,
+    antithesis: Annotated[
+        str | None, typer.Option(metavar="T", help="Only the train.py of tension T's antithesis.")
+    ] = None,
     log: Annotated[bool, typer.Option("--log", help="Only run.log.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -203,13 +205,19 @@ def report(
 
 
 @app.command(rich_help_panel=WORK, epilog="Example: dialectic adopt --session first-night")
-def adopt(root: Root = Here, session: SessionId = None) -> None:
+def adopt(
+    root: Root = Here,
+    session: SessionId = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also over a changed train.py, which is saved as train.py.bak.")
+    ] = False,
+) -> None:
     """Copy a session's incumbent over the top-level train.py."""
     from dialectic.cli.output import show as print_parts
     from dialectic.cli.output import text
     from dialectic.loop import adopt as adopt_incumbent
 
-    print_parts(text(adopt_incumbent(folder(root), session), limit=1_000))
+    print_parts(text(adopt_incumbent(folder(root), session, force), limit=1_000))
 
 
 @app.command(rich_help_panel=READ, epilog="Example: dialectic sessions")

@@ -37,7 +37,7 @@ def best(root: Path, session_id: str | None, weights: bool, as_json: bool) -> No
     elif weights:
         print(told["model"])
     else:
-        show(*_screen(told))
+        show(*_screen(root, told))
 
 
 def incumbent(session: Session) -> dict[str, Any]:
@@ -57,7 +57,8 @@ def incumbent(session: Session) -> dict[str, Any]:
     if not kept:
         raise SessionError(f"session {session.id} has no scored baseline yet; `dialectic status` says where it stands")
     plan, result = kept[-1]
-    belief = session_belief(session.record(), results)
+    record = session.record()
+    belief = session_belief(record, results)
     folder = session.iteration(plan.iteration)
     model = folder.run(1) / MODEL
     return {
@@ -66,7 +67,7 @@ def incumbent(session: Session) -> dict[str, Any]:
         "experiment_id": f"{session.id}:{plan.iteration_label}",
         "is_baseline": is_baseline(plan),
         "verdict": words.decision(result),
-        "change": words.changes(plan, knobs_of(found).get(plan.base_experiment_id, {})),
+        "change": words.changes(plan, knobs_of(found).get(plan.base_experiment_id, {}), words.profile_values(record)),
         "val_bpb": scored(result),
         "holdout_bpb": result.score.holdout_bpb if result.score else None,
         "estimate": belief.incumbent.estimate if belief else None,
@@ -80,7 +81,7 @@ def incumbent(session: Session) -> dict[str, Any]:
     }
 
 
-def _screen(told: dict[str, Any]) -> Iterator[RenderableType]:
+def _screen(root: Path, told: dict[str, Any]) -> Iterator[RenderableType]:
     head = f"{told['experiment_id']} · {'the baseline' if told['is_baseline'] else told['change']} ·"
     colour = STYLES.get(told["verdict"].partition(" ")[0], "")
     yield Text.assemble(text(head, "bold"), " ", text(told["verdict"], colour))
@@ -93,4 +94,4 @@ def _screen(told: dict[str, Any]) -> Iterator[RenderableType]:
     if told["is_baseline"]:
         yield text("no candidate was kept, so there is nothing to adopt", "dim")
     else:
-        yield text(f"take it: dialectic adopt --session {told['session_id']}", "dim")
+        yield text(f"take it: {words.command(root, 'adopt --session ' + told['session_id'])}", "dim")

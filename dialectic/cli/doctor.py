@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.text import Text
 
 from dialectic.cli.output import print_json, show, text
+from dialectic.cli.words import command
 
 COLOURS = {"ok": "green", "warning": "yellow", "missing": "red"}
 
@@ -28,7 +29,7 @@ def doctor(root: Path, profile: str | None, corpus: str | None, as_json: bool) -
     elif missing:
         show(text(f"a session cannot start yet: {', '.join(missing)}", "red"))
     else:
-        show(text("a session can start: dialectic run --iterations 3", "green"))
+        show(text(f"a session can start: {command(root, 'run --iterations 3')}", "green"))
     return int(bool(missing))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from dialectic.cli.output import columns, complain, console, print_json, show, t
 from dialectic.cli.reading import Entry, entries, knobs_of, rows, session_belief
 from dialectic.cli.rows import axis, scored, table
 from dialectic.session import Session, open_session
+from dialectic.state.arithmetic import Scalar
 from dialectic.state.base import experiment_id
 from dialectic.state.plan import Plan, TensionRecord
 from dialectic.state.result import Result
@@ -22,7 +24,7 @@ def log(root: Path, session_id: str | None, as_json: bool) -> int:
     session = open_session(root, session_id)
     found = entries(session)
     if as_json:
-        print_json(records(found))
+        print_json(records(found, words.profile_values(session.record())))
     else:
         _print(session, found)
     for entry in found:
@@ -36,7 +38,8 @@ def _print(session: Session, found: list[Entry]) -> None:
         show(text(f"session {session.id} has no iteration yet"))
         return
     show(text(f"session {session.id}", "bold"))
-    show(table(rows(found), columns(console())), Text(""), wide=True)
+    show(table(rows(found, words.profile_values(session.record())), columns(console())), Text(""), wide=True)
+    show(text("delta: estimated effect against the incumbent of its time, not the difference of two val_bpb", "dim"))
     results = [entry.iteration[1] for entry in found if entry.iteration is not None]
     belief = session_belief(session.record(), [result for result in results if result is not None])
     if belief is None:
@@ -46,18 +49,22 @@ def _print(session: Session, found: list[Entry]) -> None:
         show(text(words.difference(belief.baseline, belief.incumbent, probability)), wide=True)
 
 
-def records(found: list[Entry]) -> list[dict[str, Any]]:
+def records(found: list[Entry], values: Mapping[str, Scalar]) -> list[dict[str, Any]]:
     """One flat object for each readable iteration."""
     knobs = knobs_of(found)
     return [
-        _record(*entry.iteration, knobs.get(entry.iteration[0].base_experiment_id))
+        _record(*entry.iteration, knobs.get(entry.iteration[0].base_experiment_id), values)
         for entry in found
         if entry.iteration is not None
     ]
 
 
 def _record(
-    plan: Plan, result: Result | None, tensions: list[TensionRecord], before: dict[str, str] | None
+    plan: Plan,
+    result: Result | None,
+    tensions: list[TensionRecord],
+    before: dict[str, str] | None,
+    values: Mapping[str, Scalar],
 ) -> dict[str, Any]:
     """``val_bpb`` and ``delta`` are null where nothing was scored or compared, ``claim`` where nothing was kept."""
     return {
@@ -76,7 +83,7 @@ def _record(
         "tension": axis(plan, result, tensions),
         "active_tension_ids": plan.active_tension_ids,
         "changed_knobs": changed_knobs(plan.knobs, before),
-        "change": words.changes(plan, before or {}),
+        "change": words.changes(plan, before or {}, values),
         "val_bpb": scored(result),
         "delta": result.verdict.delta if result else None,
         "decision": result.verdict.decision if result else "",

@@ -90,5 +90,5 @@ def _move(view: View) -> Text | None:
         return None
     if is_baseline(plan):
         return Text("baseline · unchanged", style="dim")
-    changed = words.changes(plan, view.knobs.get(plan.base_experiment_id, {}))
+    changed = words.changes(plan, view.knobs.get(plan.base_experiment_id, {}), view.values)
     return text(f"{plan.move_type} · {axis(plan, None)} · {changed}", "dim", limit=100)

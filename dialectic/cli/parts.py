@@ -18,14 +18,14 @@ class Part(NamedTuple):
 
     plan: bool = False
     result: bool = False
-    thesis: str = ""
-    antithesis: str = ""
+    thesis: str | None = None
+    antithesis: str | None = None
     log: bool = False
 
     @property
     def asked(self) -> list[str]:
         """The flags that were given."""
-        return [f"--{name}" for name, value in self._asdict().items() if value]
+        return [f"--{name}" for name, value in self._asdict().items() if value not in (False, None)]
 
 
 def show_part(session: Session, plan: Plan, result: Result | None, part: Part) -> None:
@@ -46,8 +46,8 @@ def show_part(session: Session, plan: Plan, result: Result | None, part: Part) -
     elif part.log:
         _print_file(folder.execution / "run.log", f"iteration {plan.iteration} has no run.log: nothing ran")
     else:
-        name = tension_named(part.thesis or part.antithesis, plan)
-        path = folder.snapshot(name, "thesis" if part.thesis else "antithesis")
+        name = tension_named(part.thesis or part.antithesis or "", plan)
+        path = folder.snapshot(name, "thesis" if part.thesis is not None else "antithesis")
         _print_file(path, f"tension {name} kept no train.py of that side")
 
 
@@ -58,7 +58,7 @@ def tension_named(name: str, plan: Plan) -> str:
         UsageError: there is none, or several begin so.
     """
     known = plan.active_tension_ids
-    found = [name] if name in known else [one for one in known if one.startswith(name)]
+    found = [name] if name in known else [one for one in known if name and one.startswith(name)]
     if len(found) != 1:
         raise UsageError(f"{name!r} names no single tension of iteration {plan.iteration}; it has {', '.join(known)}")
     return found[0]

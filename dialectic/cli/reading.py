@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dialectic.cli.rows import Row, row
 from dialectic.errors import RecordError, UsageError
 from dialectic.session import Iteration, Session
+from dialectic.state.arithmetic import Scalar
 from dialectic.state.base import experiment_id, iteration_label
 from dialectic.state.result import Result
 from dialectic.state.session import SessionRecord
@@ -40,8 +41,8 @@ def knobs_of(found: list[Entry]) -> dict[str, dict[str, str]]:
     return {experiment_id(plan.session_id, plan.iteration): plan.knobs for plan in plans}
 
 
-def rows(found: list[Entry]) -> list[Row]:
-    """The table's rows."""
+def rows(found: list[Entry], values: Mapping[str, Scalar]) -> list[Row]:
+    """The table's rows; ``values`` are what the session's profile gives."""
     knobs = knobs_of(found)
     drawn = []
     for entry in found:
@@ -49,7 +50,7 @@ def rows(found: list[Entry]) -> list[Row]:
             drawn.append(Row(iteration_label(entry.number), "", "", "", note="cannot be read"))
         else:
             plan, result, tensions = entry.iteration
-            drawn.append(row(plan, result, tensions, knobs.get(plan.base_experiment_id, {})))
+            drawn.append(row(plan, result, tensions, knobs.get(plan.base_experiment_id, {}), values))
     return drawn
 
 

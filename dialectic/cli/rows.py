@@ -11,6 +11,7 @@ from rich.text import Text
 
 from dialectic.cli import words
 from dialectic.cli.output import STYLES, text
+from dialectic.state.arithmetic import Scalar
 from dialectic.state.plan import Plan, TensionRecord
 from dialectic.state.result import Result
 from dialectic.state.words import axis as axis
@@ -50,15 +51,22 @@ class Row:
         return STYLES.get(claim) or STYLES.get(first, "dim")
 
 
-def row(plan: Plan, result: Result | None, tensions: Iterable[TensionRecord], before: Mapping[str, str]) -> Row:
-    """The row of an iteration; ``before`` are the knobs of what it changed, empty when they are not known."""
+def row(
+    plan: Plan,
+    result: Result | None,
+    tensions: Iterable[TensionRecord],
+    before: Mapping[str, str],
+    values: Mapping[str, Scalar],
+) -> Row:
+    """The row of an iteration; ``before`` are the knobs of what it changed, empty when they are not known, ``values``
+    what the session's profile gives."""
     base = is_baseline(plan)
     planned = Row(
         label=plan.iteration_label,
         move="baseline" if base else plan.move_type,
         tension="" if base else axis(plan, result, tensions),
-        change=words.changes(plan, before),
-        short_change=words.changes(plan, {}),
+        change=words.changes(plan, before, values),
+        short_change=words.changes(plan, {}, values),
     )
     if result is None:
         return planned
@@ -68,7 +76,7 @@ def row(plan: Plan, result: Result | None, tensions: Iterable[TensionRecord], be
         delta=result.verdict.delta,
         verdict=words.decision(result),
         status=result.status,
-        outcome=result.outcome,
+        outcome="" if base else result.outcome,
     )
 
 

@@ -16,6 +16,7 @@ from dialectic.state.plan import Plan
 from dialectic.state.result import Result
 from dialectic.state.run import LiveEvent
 from dialectic.state.session import SessionRecord
+from dialectic.state.words import command
 
 Watcher = Screen | PlainLines | JsonLines
 
@@ -83,7 +84,7 @@ def run(root: Path, flags: dict[str, SettingValue], as_json: bool, resume: bool 
 
         return report_at_end(root, session_id)
 
-    watched(session, as_json, afterwards)
+    watched(session, as_json, root, afterwards)
 
 
 def recorded_tracking(root: Path, session_id: str | None) -> str | None:
@@ -95,7 +96,7 @@ def recorded_tracking(root: Path, session_id: str | None) -> str | None:
 
 
 def watched(
-    session: Callable[[Observer], None], as_json: bool, afterwards: Callable[[str], str] = lambda _: ""
+    session: Callable[[Observer], None], as_json: bool, root: Path, afterwards: Callable[[str], str] = lambda _: ""
 ) -> None:
     """Run ``session`` under the observer that fits standard output.
 
@@ -112,31 +113,31 @@ def watched(
         with interruptible(), watcher:
             session(steady)
     except (Interrupted, KeyboardInterrupt) as error:
-        raise Interrupted(saved(watcher)) from error
+        raise Interrupted(saved(watcher, root)) from error
     except (ExecutorError, DataError, StorageError) as error:
         if not watcher.session_id:
             raise
-        raise type(error)(f"{error}; {going_on(watcher)}") from error
+        raise type(error)(f"{error}; {going_on(watcher, root)}") from error
     finally:
         told = afterwards(watcher.session_id) if watcher.rows else ""
         if told and not as_json:
             steady.note(told)
 
 
-def saved(watcher: Watcher) -> str:
+def saved(watcher: Watcher, root: Path) -> str:
     """What an interrupted session leaves behind, and how it goes on, in one line."""
     session_id, finished = watcher.session_id, len(watcher.rows)
     if not session_id:
         return "interrupted before the session began; nothing was written"
-    where = f"session {session_id} (`dialectic log --session {session_id}`); {going_on(watcher)}"
+    where = f"session {session_id} (`{command(root, f'log --session {session_id}')}`); {going_on(watcher, root)}"
     if finished == 0:
         return f"interrupted before the first iteration ended; what there is of it is saved in {where}"
     count = "1 finished iteration is" if finished == 1 else f"{finished} finished iterations are"
     return f"interrupted: {count} saved in {where}"
 
 
-def going_on(watcher: Watcher) -> str:
+def going_on(watcher: Watcher, root: Path) -> str:
     """The command that goes on with the session, up to the same total."""
     total = watcher.announcement.iterations if watcher.announcement else 0
-    command = f"go on with: dialectic run --resume --session {watcher.session_id}"
-    return f"{command} --iterations {total}" if total else command
+    arguments = f"run --resume --session {watcher.session_id}" + (f" --iterations {total}" if total else "")
+    return f"go on with: {command(root, arguments)}"

@@ -12,7 +12,7 @@ from rich.text import Text
 from dialectic.cli import words
 from dialectic.cli.output import complain, print_json, show, text
 from dialectic.cli.reading import entries, session_belief
-from dialectic.errors import RecordError, SessionBusy
+from dialectic.errors import DialecticError, RecordError, SessionBusy
 from dialectic.session import Session, session_ids
 from dialectic.state.files import read_record
 from dialectic.state.session import LiveState
@@ -31,7 +31,7 @@ def sessions(root: Path, as_json: bool) -> int:
     elif found:
         show(_table(found), wide=True)
     elif not troubles:
-        show(text(f"no session in {root} yet; start one with dialectic run"))
+        show(text(f"no session in {root} yet; start one with {words.command(root, 'run')}"))
     for trouble in troubles:
         complain(trouble)
     return int(bool(troubles))
@@ -59,8 +59,22 @@ def summary(session: Session) -> dict[str, Any]:
 
 
 def state(session: Session) -> str:
-    """``running``, ``finished``, ``interrupted``, ``waiting`` for a person's next step, or ``stopped`` when it ended
-    without saying so."""
+    """``running``, ``finished``, ``failed`` when the baseline has no score, ``interrupted``, ``waiting`` for a person's
+    next step, or ``stopped`` when it ended without saying so."""
+    known = _told_state(session)
+    return "failed" if known != "running" and _baseline_failed(session) else known
+
+
+def _baseline_failed(session: Session) -> bool:
+    """Whether nothing can ever be compared in this session: no resumption helps it."""
+    try:
+        result = session.read(1)[1]
+    except DialecticError:
+        return False
+    return result is not None and result.keep_discard_status == "crash"
+
+
+def _told_state(session: Session) -> str:
     try:
         live = read_record(session.folder / "live" / "state.json", LiveState)
     except RecordError:

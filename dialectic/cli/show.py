@@ -69,14 +69,26 @@ def _screen(
         yield from _block("Result", [Text("none: it runs, or it was given up", style="dim")])
         return
     yield from _block("Score", _score(result))
-    first, *rest = words.explained(result.verdict, is_baseline(plan))
-    colour = STYLES.get(result.keep_discard_status, "")
-    yield from _block("Verdict", [text(first, colour), *(text(line) for line in rest), text(meaning(result), "dim")])
-    yield from _block("Reflection", _reflection(result))
+    yield from _block("Verdict", _verdict(plan, result))
+    if not _failed_baseline(plan, result):
+        yield from _block("Reflection", _reflection(result))
     agents = {phase: _agent(session, plan.iteration, phase) for phase in ("prepare", "reflect")}
     yield from _block("Who wrote this", [text(line, "dim", PARAGRAPH) for line in authors(agents, plan, result)])
     yield Text("")
-    yield text(_next(plan, result, f" --session {session.id}" if named else ""), "dim")
+    yield text(_next(session, plan, result, named), "dim")
+
+
+def _failed_baseline(plan: Plan, result: Result) -> bool:
+    """Whether this ended the session before it began; what is said of crashed candidates does not fit it."""
+    return is_baseline(plan) and result.keep_discard_status == "crash"
+
+
+def _verdict(plan: Plan, result: Result) -> Iterable[Text]:
+    if not _failed_baseline(plan, result):
+        first, *rest = words.explained(result.verdict, is_baseline(plan))
+        yield text(first, STYLES.get(result.keep_discard_status, ""))
+        yield from (text(line) for line in rest)
+    yield text(meaning(result), "dim")
 
 
 def _heading(plan: Plan, result: Result | None) -> Text:
@@ -137,7 +149,7 @@ def _change(session: Session, plan: Plan) -> Iterable[Text]:
     except RecordError as error:
         yield text(str(error), "red")
         return
-    yield text(words.changes(plan, before), limit=PARAGRAPH)
+    yield text(words.changes(plan, before, words.profile_values(session.record())), limit=PARAGRAPH)
     if patch.strip():
         yield painted_diff(patch, DIFF_LINES)
 
@@ -175,6 +187,8 @@ def _reflection(result: Result) -> Iterable[Text]:
 
 def meaning(result: Result) -> str:
     """What the verdict's claim says, for someone who sees the word for the first time."""
+    if result.keep_discard_status == "crash" and result.iteration == 1:
+        return "crash: the baseline has no score, so no candidate can be compared with it"
     if result.keep_discard_status == "crash":
         return "crash: the run has no score, so there was nothing to compare"
     if result.verdict.decision == "discard":
@@ -212,12 +226,19 @@ def authors(agents: Mapping[str, str], plan: Plan, result: Result) -> Iterable[s
             yield f"{part}: {_named(agents[phase])}{rest}"
 
 
-def _next(plan: Plan, result: Result, session: str) -> str:
-    """What to look at or do after this screen; ``session`` is the flag that names it, where it must be named."""
+def _next(session: Session, plan: Plan, result: Result, named: bool) -> str:
+    """What to look at or do after this screen; the session is ``named`` where it must be."""
+
+    def command(arguments: str) -> str:
+        return words.command(session.root, f"{arguments} --session {session.id}" if named else arguments)
+
+    if _failed_baseline(plan, result):
+        seen = command("show 1 --log")
+        return f"next: mend train.py and start a new session; {seen} (what the run printed)"
     if is_baseline(plan):
-        return f"next: dialectic log{session} (what was tried against it)"
+        return f"next: {command('log')} (what was tried against it)"
     if result.failure.kind != "none":
-        return f"next: dialectic show {plan.iteration} --log{session} (what the run printed)"
+        return f"next: {command(f'show {plan.iteration} --log')} (what the run printed)"
     if result.keep_discard_status == "keep":
-        return f"next: dialectic diff {plan.iteration}{session} (the whole change), dialectic adopt{session} (take it)"
-    return f"next: dialectic best{session} (the incumbent that it did not beat)"
+        return f"next: {command(f'diff {plan.iteration}')} (the whole change), {command('adopt')} (take it)"
+    return f"next: {command('best')} (the incumbent that it did not beat)"

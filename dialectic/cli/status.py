@@ -24,7 +24,7 @@ from dialectic.state.result import Result
 from dialectic.state.session import LiveState
 from dialectic.state.step import STEP, Step
 
-COLOURS = {"running": "cyan", "finished": "green"}
+COLOURS = {"running": "cyan", "finished": "green", "failed": "red"}
 
 
 def status(root: Path, session_id: str | None, as_json: bool) -> None:
@@ -142,14 +142,19 @@ def _next(session: Session, state: str) -> str:
     by_hand = read_record(step, Step) if step.exists() else None
     if by_hand is not None and by_hand.session_id == session.id:
         if by_hand.executed:
-            return "by hand: write the result in research_state/current_iteration.json, then dialectic reflect"
-        return "by hand: edit what lies in research_state/, then dialectic execute"
+            reflect = words.command(session.root, "reflect")
+            return f"by hand: write the result in research_state/current_iteration.json, then {reflect}"
+        execute = words.command(session.root, "execute")
+        return f"by hand: edit what lies in research_state/, then {execute}"
+    if state == "failed":
+        seen = words.command(session.root, f"show 1 --log --session {session.id}")
+        return f"the baseline failed: mend train.py and start a new session; what the run printed: {seen}"
     if state == "waiting":
-        return "by hand: dialectic prepare begins the next iteration"
+        return f"by hand: {words.command(session.root, 'prepare')} begins the next iteration"
     if state == "finished":
-        return f"next: dialectic log --session {session.id}"
+        return f"next: {words.command(session.root, f'log --session {session.id}')}"
     gone = "its runner is gone; " if state == "stopped" else ""
-    return f"{gone}go on with: dialectic run --resume --session {session.id}"
+    return f"{gone}go on with: {words.command(session.root, f'run --resume --session {session.id}')}"
 
 
 def _screen(told: dict[str, Any]) -> Iterator[RenderableType]:

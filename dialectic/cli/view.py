@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dialectic.cli import words
 from dialectic.cli.rows import Row, row
+from dialectic.state.arithmetic import Scalar
 from dialectic.state.base import experiment_id
 from dialectic.state.observer import Announcement, Ending, Phase
 from dialectic.state.plan import Plan
 from dialectic.state.result import Result
 from dialectic.state.run import LiveEvent
 from dialectic.state.session import SessionRecord
+from dialectic.state.words import profile_values
 
 
 @dataclass
@@ -48,6 +50,8 @@ class View:
     rows: list[Row] = field(default_factory=list)
     knobs: dict[str, dict[str, str]] = field(default_factory=dict)
     """Experiment id → its knobs."""
+    values: Mapping[str, Scalar] = field(default_factory=dict)
+    """What the session's profile gives."""
     ending: Ending | None = None
 
     @property
@@ -65,6 +69,7 @@ class View:
 
     def opened(self, record: SessionRecord, announcement: Announcement) -> None:
         self.session_id = record.session_id
+        self.values = profile_values(record)
         self.announcement = announcement
 
     def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
@@ -102,7 +107,7 @@ class View:
         )
 
     def finished(self, plan: Plan, result: Result) -> None:
-        self.rows.append(row(plan, result, [], self.knobs.get(plan.base_experiment_id, {})))
+        self.rows.append(row(plan, result, [], self.knobs.get(plan.base_experiment_id, {}), self.values))
         self.plan = None
 
     def note(self, text: str) -> None:

@@ -9,9 +9,11 @@ from dialectic.state.observer import Announcement, Ending
 from dialectic.state.result import Estimate, Verdict
 from dialectic.state.words import bpb as bpb
 from dialectic.state.words import changes as changes
+from dialectic.state.words import command as command
 from dialectic.state.words import decision as decision
 from dialectic.state.words import duration as duration
 from dialectic.state.words import estimate as estimate
+from dialectic.state.words import profile_values as profile_values
 from dialectic.state.words import signed as signed
 
 
@@ -81,6 +83,11 @@ def explained(verdict: Verdict, is_baseline: bool) -> Sequence[str]:
         runs = "1 run" if change.runs == 1 else f"the mean of {change.runs} runs"
         lines.append(
             f"measured {signed(change.value)} ± {change.sd:.4f} bpb against the incumbent's estimate, by {runs}"
+        )
+    if verdict.decision == "keep" and change is not None and change.value >= 0:
+        lines.append(
+            "kept although its own run was no better: the estimate believes the run only in part, and what changes of "
+            "this session usually bring speaks for the candidate"
         )
     if verdict.delta is not None and verdict.delta_sd is not None:
         lines.append(

@@ -6,6 +6,7 @@ import importlib.metadata
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -80,7 +81,14 @@ def _folder(root: Path) -> Iterator[Finding]:
         steering = workspace.read_steering((root / "program.md").read_text("utf-8"))
         load(root, {})
     except (DialecticError, OSError, UnicodeDecodeError) as error:
-        yield Finding(name="folder", state="missing", text=str(error), todo="mend that file")
+        yield Finding(name="files", state="missing", text=str(error), todo="mend that file")
+        return
+    try:
+        with tempfile.TemporaryFile(dir=root):
+            pass
+    except OSError as error:
+        text, todo = f"{root}: cannot be written ({error.strerror})", "mend its permissions, or copy it elsewhere"
+        yield Finding(name="folder", state="missing", text=text, todo=todo)
         return
     yield Finding(name="folder", state="ok", text=f"{root}: train.py with {len(knobs)} knobs")
     strange = sorted({*steering.freeze, *steering.ranges} - {*knobs})

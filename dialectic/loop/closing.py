@@ -12,8 +12,11 @@ from dialectic.loop.memory import fold_sessions
 from dialectic.session import Session, open_session
 from dialectic.state.files import write_bytes
 from dialectic.state.observer import Ending
+from dialectic.state.words import command
 from dialectic.verdict import ADOPTION_PROBABILITY
 
+SAVED = "train.py.bak"
+"""What an adoption by force overwrites."""
 TEST_PROFILES = frozenset({"smoke"})
 """Profiles of tests: what two seconds of training prefer means nothing for the others, so they never adopt."""
 
@@ -43,7 +46,7 @@ def close(house: House) -> Ending:
 
 def _adopt_at_end(house: House) -> tuple[bool, str]:
     """Whether the incumbent replaced the top-level file, and the line that says so or why not."""
-    command = f"dialectic adopt --session {house.session.id}"
+    take = command(house.root, f"adopt --session {house.session.id}")
     if house.incumbent_iteration == 1:
         return False, "train.py is unchanged: no candidate was kept"
     probability = house.belief.probability_better_than_baseline()
@@ -62,13 +65,17 @@ def _adopt_at_end(house: House) -> tuple[bool, str]:
         reasons.append("train.py was changed since the session began")
     if reasons:
         why = "; ".join(reasons)
-        return False, f"train.py is unchanged ({why}); take iteration {house.incumbent_iteration} with `{command}`"
+        if house.profile.name in TEST_PROFILES:
+            return False, f"train.py is unchanged ({why})"
+        return False, f"train.py is unchanged ({why}); take iteration {house.incumbent_iteration} with `{take}`"
     write_bytes(target, house.incumbent_text.encode("utf-8"))
     return True, f"train.py is now iteration {house.incumbent_iteration}: better with probability {probability:.2f}"
 
 
-def adopt(root: Path, session_id: str | None) -> str:
+def adopt(root: Path, session_id: str | None, force: bool = False) -> str:
     """Copy a session's incumbent over the top-level ``train.py`` because the user asks for it.
+
+    With ``force`` also over one that would be lost, which is saved beside it as :data:`SAVED`.
 
     Raises:
         UsageError: there is no such session.
@@ -84,13 +91,17 @@ def adopt(root: Path, session_id: str | None) -> str:
     target = root / "train.py"
     if target.exists() and target.read_bytes() == text:
         return f"train.py is iteration {best} of session {session.id} already"
+    told = f"train.py is now iteration {best} of session {session.id}"
     if target.exists() and not _is_ours(session, target.read_bytes()):
-        raise WorkspaceError(
-            f"{target}: was changed since session {session.id} began; save it, or take the file yourself from "
-            f"{session.iteration(best).train_py}"
-        )
+        if not force:
+            raise WorkspaceError(
+                f"{target}: was changed since session {session.id} began; --force replaces it and keeps it as "
+                f"{SAVED}, or take the file yourself from {session.iteration(best).train_py}"
+            )
+        write_bytes(root / SAVED, target.read_bytes())
+        told += f"; the one before is {SAVED}"
     write_bytes(target, text)
-    return f"train.py is now iteration {best} of session {session.id}"
+    return told
 
 
 def _is_ours(session: Session, content: bytes) -> bool:

@@ -12,6 +12,10 @@ from dialectic.state.words import bpb, decision, duration, estimate
 
 SPREAD = 1.96
 """SDs on each side that make an interval of 95 %."""
+SURE = 0.95
+"""Probability of the whole from which a reader wonders why nothing is proven."""
+TESTS = ("smoke",)
+"""Profiles whose numbers say nothing about others, so that their incumbents are not for use."""
 CHANGE = 160
 """Characters of a change in a table."""
 MOST_ROWS = 200
@@ -44,7 +48,20 @@ def _difference(material: Material) -> str:
     label = standing.incumbent.experiment_id.rpartition(":")[2]
     return (
         f"val_bpb went from {bpb(standing.baseline.estimate)} (baseline) to {bpb(standing.incumbent.estimate)} "
-        f"(iteration {label}); by its own runs the improvement lies between {low:+.4f} and {high:+.4f} bpb (95 %)."
+        f"(iteration {label}); by the session's runs of all its kept candidates it is lower by between {low:.4f} and "
+        f"{high:.4f} bpb (95 %).{_both_hold(material)}"
+    )
+
+
+def _both_hold(material: Material) -> str:
+    """Why the whole can be nearly certain while no part of it is proven; empty where it is not so."""
+    standing = material.standing
+    proven = any(turn.claim == "proven" for turn in material.of("keep"))
+    if standing is None or proven or standing.probability_better < SURE:
+        return ""
+    return (
+        " The whole improvement is estimated from all runs jointly; a single keep is proven only by a stricter test "
+        "that bounds false claims, so both can hold."
     )
 
 
@@ -63,6 +80,9 @@ def _to_do(material: Material) -> str:
         return "train.py is unchanged."
     if material.in_use:
         return "train.py is the incumbent already."
+    profile = material.record.profile
+    if profile is not None and profile.name in TESTS:
+        return f"train.py is unchanged: profile {profile.name} is for tests."
     return f"Take the incumbent with `dialectic adopt --session {one_line(material.record.session_id)}`."
 
 
@@ -78,7 +98,7 @@ def glance(material: Material) -> Iterator[str]:
             rows.append(
                 (
                     "improvement",
-                    f"{standing.gain:+.4f} ± {standing.gain_sd:.4f} bpb, better with probability "
+                    f"lower by {standing.gain:.4f} ± {standing.gain_sd:.4f} bpb, better with probability "
                     f"{probability(standing.probability_better)}",
                 )
             )
@@ -189,7 +209,7 @@ def _row(turn: Turn) -> tuple[str, ...]:
         bpb(turn.val_bpb),
         _bare_effect(turn),
         decision(turn.result) if turn.result else "not finished",
-        turn.result.outcome if turn.result else "",
+        turn.result.outcome if turn.result and not base else "",
     )
 
 

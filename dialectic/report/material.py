@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from dialectic.state.arithmetic import Scalar
 from dialectic.state.base import Claim, experiment_id
 from dialectic.state.briefing import Briefing
 from dialectic.state.knowledge import ExperimentKnowledge
 from dialectic.state.plan import NOT_RECORDED, Plan, TensionRecord
-from dialectic.state.proposal import KnobEdit
 from dialectic.state.result import Estimate, Result
 from dialectic.state.session import SessionRecord
-from dialectic.state.words import axis, changes, is_baseline, scored
+from dialectic.state.words import axis, changes, is_baseline, profile_values, scored
 
 Fate = Literal["baseline", "keep", "discard", "crash", "open"]
 """What became of an iteration; ``open`` has no result, and in the reference system's files never will."""
@@ -141,8 +141,8 @@ class Material:
             val_bpb=scored(ended),
             delta=known.delta_vs_incumbent if known else None,
             delta_sd=ended.verdict.delta_sd if ended else None,
-            change=described(plan, before),
-            short=described(plan, {}),
+            change=described(plan, before, profile_values(self.record)),
+            short=described(plan, {}, profile_values(self.record)),
             axis=axis(plan, result, tensions),
         )
 
@@ -155,14 +155,9 @@ def _fate(plan: Plan, result: Result | None) -> Fate:
     return result.keep_discard_status
 
 
-def described(plan: Plan, before: Mapping[str, str]) -> str:
-    """What a plan changes, as ``dialectic log`` says it; where that is no knob, with what was expected of it."""
+def described(plan: Plan, before: Mapping[str, str], values: Mapping[str, Scalar]) -> str:
+    """What a plan changes, as ``dialectic log`` says it; what was expected where the edits were not recorded."""
     if is_baseline(plan):
         return "baseline"
-    what = changes(plan, before)
-    if plan.edits and all(isinstance(edit, KnobEdit) for edit in plan.edits):
-        return what
     told = plan.prediction.removeprefix("Prediction:").strip()
-    if not told or told == NOT_RECORDED:
-        return what
-    return f"{what}: {told}" if plan.edits else told
+    return changes(plan, before, values) if plan.edits or told in ("", NOT_RECORDED) else told

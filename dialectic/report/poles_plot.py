@@ -121,7 +121,13 @@ def _marks(axes: Axes, row: Row, y: float) -> None:
 
 
 def _interval(axes: Axes, centre: float, sd: float, y: float, **shown: Any) -> None:
-    axes.plot((centre - SPREAD * sd, centre + SPREAD * sd), (y, y), zorder=2, solid_capstyle="butt", **shown)
+    """A line of 95 %; an arrow at the edge where it goes on outside of the picture."""
+    ends = (centre - SPREAD * sd, centre + SPREAD * sd)
+    axes.plot(ends, (y, y), zorder=2, solid_capstyle="butt", **shown)
+    low, high = axes.get_xlim()
+    for edge, cut, arrow in ((low, ends[0] < low <= centre, "<"), (high, ends[1] > high >= centre, ">")):
+        if cut:
+            axes.plot([edge], [y], marker=arrow, markersize=5, color=shown["color"], zorder=3, clip_on=False)
 
 
 def _dot(axes: Axes, x: float, y: float, shape: str, **shown: Any) -> None:

@@ -35,7 +35,8 @@ def progress_figure(series: Progress, title: str, below: str, foot: str) -> Figu
         axes.set_xlim(0.4, max(series.last, 3.0) * 1.015 + 0.6)
         axes.set_xlabel("iteration")
         axes.set_ylabel("val_bpb (lower is better)")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ticks = MaxNLocator(integer=True).tick_values(1, max(series.last, 3.0))
+        axes.set_xticks([x for x in ticks if 1 <= x <= series.last and x == int(x)])
         if not series.line:
             axes.set_yticks([])
             axes.text(0.5, 0.5, "Nothing has a score yet.", ha="center", color=FAINT, size=14, transform=axes.transAxes)

@@ -20,6 +20,8 @@ CHANGE, TEXT = 160, 700
 OPEN = (0.3, 0.7)
 """Probabilities of being better between which a candidate is undecided."""
 FEW = 4
+LEAST_SHARE = 3
+"""Predictions from which a share of them says anything."""
 
 
 def beliefs(material: Material) -> Iterator[str]:
@@ -58,11 +60,12 @@ def _calibration(judged: Sequence[Turn]) -> str:
     stated = sum(turn.plan.prediction_scored.confidence for turn in judged) / len(judged)
     outcomes = Counter(turn.result.outcome for turn in judged if turn.result is not None)
     counts = listed([f"{count} {name}" for name, count in outcomes.most_common()])
-    share, error = 100 * inside / len(judged), sum(errors) / len(errors)
+    error = sum(errors) / len(errors)
+    shares = f": {100 * inside / len(judged):.0f} %, where {100 * stated:.0f} % was the stated confidence"
+    shares = shares if len(judged) >= LEAST_SHARE else ""
     return (
-        f"Of {counted(len(judged), 'prediction')} {inside} fell into the stated interval: {share:.0f} %, where "
-        f"{100 * stated:.0f} % was the stated confidence. They missed by {error:.4f} bpb on average. "
-        f"Outcomes: {counts}."
+        f"Of {counted(len(judged), 'prediction')} {inside} fell into the stated interval{shares}. "
+        f"They missed by {error:.4f} bpb on average. Outcomes: {counts}."
     )
 
 

@@ -16,7 +16,7 @@ def headline(material: Material) -> str:
         better = probability(standing.probability_better)
         if standing.gain <= 0:
             return f"what was kept did not hold up, better with probability {better}"
-        return f"{bpb(standing.gain)} bpb{percent} better with probability {better}"
+        return f"val_bpb lower by {bpb(standing.gain)}{percent} with probability {better}"
     if standing is not None:
         return "no candidate was kept" if material.candidates else "the baseline, and nothing else yet"
     known = [turn.val_bpb for turn in material.turns if turn.val_bpb is not None]

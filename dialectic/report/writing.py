@@ -21,11 +21,12 @@ def one_line(text: str, limit: int = 400) -> str:
 def cell(text: str, limit: int = 400) -> str:
     """A cell of a tab-separated table; a dash where there is nothing.
 
-    A quotation mark at its beginning becomes a single one: readers of such tables would take it for the opening of a
-    cell that runs over several lines.
+    One that begins with a quotation mark is quoted as in the csv module's ``excel-tab``: readers of such tables would
+    take the mark for the opening of a cell that runs over several lines. Marks elsewhere mean nothing to them.
     """
     plain = one_line(text, limit)
-    return ("'" + plain[1:] if plain.startswith('"') else plain) or "-"
+    quoted = '"' + plain.replace('"', '""') + '"'
+    return (quoted if plain.startswith('"') else plain) or "-"
 
 
 def markdown(text: str, limit: int = 400) -> str:

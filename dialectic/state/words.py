@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import shlex
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+from dialectic.errors import EditError
+from dialectic.state.arithmetic import Scalar, evaluate
 from dialectic.state.plan import NOT_RECORDED, Plan, TensionRecord
-from dialectic.state.proposal import KnobEdit
+from dialectic.state.proposal import FileEdit, KnobEdit, ReplaceEdit
 from dialectic.state.result import Estimate, Result
+from dialectic.state.session import SessionRecord
+
+CONSTANT = re.compile(r"^([A-Z][A-Z0-9_]*)\s*(?::[^=\n]*)?=(?!=)", re.MULTILINE)
+"""The name of a constant where a line of code sets it."""
+COMPANIONS = {"DEVICE_BATCH_SIZE": "TOTAL_BATCH_SIZE"}
+"""Knob → the knob that it follows when both are changed."""
+
+
+def command(root: Path, arguments: str) -> str:
+    """``dialectic`` and its arguments as a person can type them here: with ``--root`` where it must be named."""
+    here, named = Path.cwd(), os.environ.get("DIALECTIC_ROOT")
+    root = root.resolve()
+    if root == (Path(named) if named else here).resolve():
+        return f"dialectic {arguments}"
+    shown = root.relative_to(here) if root.is_relative_to(here) else root
+    return f"dialectic {arguments} --root {shlex.quote(str(shown))}"
 
 
 def bpb(value: float | None) -> str:
@@ -37,28 +60,68 @@ def estimate(value: Estimate) -> str:
 def decision(result: Result) -> str:
     """``keep proven``, ``discard``, ``crash (out-of-memory)``."""
     status = result.keep_discard_status
+    if result.iteration == 1 and status == "keep" and result.verdict.delta is None:
+        return "baseline"
     if status == "crash":
         return f"crash ({result.failure.kind})" if result.failure.kind != "none" else "crash"
     return f"{status} {result.verdict.claim}" if result.verdict.claim else status
 
 
-def changes(plan: Plan, before: Mapping[str, str]) -> str:
-    """What a plan changes, short: ``DEPTH PROFILE.depth → PROFILE.depth + 1``; knobs first, other edits counted."""
+def profile_values(record: SessionRecord) -> Mapping[str, Scalar]:
+    """What the knobs of a session may name; nothing in the reference system's sessions."""
+    return record.profile.values if record.profile else {}
+
+
+def changes(plan: Plan, before: Mapping[str, str], values: Mapping[str, Scalar]) -> str:
+    """What a plan changes, short: ``DEPTH 3 → 4``; knobs first, other edits counted.
+
+    ``before`` are the knobs that stood there, ``values`` what the profile gives. A knob without a value is shown as it
+    is written. The code that a new knob came with is told by that knob.
+    """
     if not plan.edits:
         unknown = plan.iteration > 1 and plan.prediction_scored.mechanism == NOT_RECORDED
         return NOT_RECORDED if unknown else "unchanged"
-    parts = []
-    others = 0
-    for edit in plan.edits:
-        if not isinstance(edit, KnobEdit):
-            others += 1
-        elif edit.knob in before:
-            parts.append(f"{edit.knob} {before[edit.knob]} → {edit.value}")
-        else:
-            parts.append(f"{edit.knob} = {edit.value}")
+    edited = {edit.knob: edit.value for edit in plan.edits if isinstance(edit, KnobEdit)}
+    new = _brought(plan)
+    after = {**plan.knobs, **edited}
+    names = [*edited, *(name for name in new if name not in edited)]
+    # What only follows another knob is told after it.
+    ordered = sorted(names, key=lambda name: COMPANIONS.get(name) in names)
+    parts = [_changed(name, before, after, values, name in new) for name in ordered]
+    others = sum(isinstance(edit, FileEdit) or (isinstance(edit, ReplaceEdit) and not new) for edit in plan.edits)
     if others:
         parts.append("1 edit of the code" if others == 1 else f"{others} edits of the code")
     return ", ".join(parts)
+
+
+def _brought(plan: Plan) -> list[str]:
+    """The knobs whose constants the plan's replacements write into the file for the first time."""
+    edits = [edit for edit in plan.edits if isinstance(edit, ReplaceEdit)]
+    old = {name for edit in edits for name in CONSTANT.findall(edit.search)}
+    return [name for edit in edits for name in CONSTANT.findall(edit.replace) if name in plan.knobs and name not in old]
+
+
+def _changed(
+    name: str, before: Mapping[str, str], after: Mapping[str, str], values: Mapping[str, Scalar], new: bool
+) -> str:
+    now = _shown(after[name], values, after)
+    if new:
+        return f"{name} {now} (new)"
+    if name not in before:
+        return f"{name} = {now}"
+    old = _shown(before[name], values, before)
+    return f"{name} {before[name]} → {after[name]}" if old == now else f"{name} {old} → {now}"
+
+
+def _shown(source: str, values: Mapping[str, Scalar], knobs: Mapping[str, str]) -> str:
+    """A knob's value, its source text where it has none."""
+    try:
+        value = evaluate(source, values, knobs)
+    except EditError:
+        return source
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def is_baseline(plan: Plan) -> bool:

@@ -93,4 +93,10 @@ def session(root: Path, observer: Observer, scene: str) -> None:
 if __name__ == "__main__":
     words = [word for word in sys.argv[1:] if word != "--json"]
     chosen = words[1] if len(words) > 1 else "end"
-    sys.exit(guarded(lambda: watched(lambda observer: session(Path(words[0]), observer, chosen), "--json" in sys.argv)))
+    sys.exit(
+        guarded(
+            lambda: watched(
+                lambda observer: session(Path(words[0]), observer, chosen), "--json" in sys.argv, Path(words[0])
+            )
+        )
+    )

@@ -94,7 +94,7 @@ def desk(tmp_path: Path, smoke_cache: Path, dialectic: Dialectic, monkeypatch: p
     assert "val_bpb 2.0000" in out
     assert "what the baseline means is computed from its numbers: nothing to write" in out
     assert json.loads(desk.form.read_text("utf-8"))["result"] is None
-    assert "iteration 1 is recorded: keep provisional" in desk.do("reflect")
+    assert "iteration 1 is recorded: baseline" in desk.do("reflect")
     return desk
 
 

@@ -124,8 +124,9 @@ def test_a_signal_ends_the_session_with_one_line_and_130(
     code, out, err = finish(process)
     assert code == 130
     assert err == (
-        "dialectic: interrupted: 2 finished iterations are saved in session night (`dialectic log --session night`); "
-        "go on with: dialectic run --resume --session night --iterations 2\n"
+        "dialectic: interrupted: 2 finished iterations are saved in session night "
+        f"(`dialectic log --session night --root {tmp_path}`); "
+        f"go on with: dialectic run --resume --session night --iterations 2 --root {tmp_path}\n"
     )
     assert all(json.loads(line) for line in out.splitlines() if flags)
 
@@ -143,7 +144,7 @@ def test_a_session_goes_on_when_nobody_reads_any_more(tmp_path: Path) -> None:
 
 def test_a_failed_machine_is_one_line_and_exit_1(tmp_path: Path) -> None:
     code, _, err = finish(start("tests.cli.drive", str(tmp_path), "fail"))
-    hint = "go on with: dialectic run --resume --session night --iterations 2"
+    hint = f"go on with: dialectic run --resume --session night --iterations 2 --root {tmp_path}"
     assert (code, err) == (1, f"dialectic: the machine went away; start it and run again; {hint}\n")
 
 

@@ -21,7 +21,7 @@ def test_log_lists_every_iteration_and_the_standing(night: Builder, dialectic: D
     assert (code, err) == (0, "")
     lines = [line.split() for line in out.splitlines()]
     assert [line[0] for line in lines if line and line[0].isdigit()] == ["001", "002", "003", "004"]
-    assert "DEPTH PROFILE.depth → PROFILE.depth + 1" in out
+    assert "DEPTH 4 → 5" in out
     assert "keep provisional" in out
     assert "crash (nan)" in out
     # The verdict's own belief: one run each, 0.02 bpb apart at a noise of 0.004, shrunk by the prior on effects.

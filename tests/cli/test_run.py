@@ -92,7 +92,7 @@ def test_an_interrupted_session_is_resumed_and_no_run_is_doubled(
     process.send_signal(signal.SIGINT)
     code, _, err = finish(process)
     assert code == 130
-    assert err.endswith("go on with: dialectic run --resume --session night --iterations 3\n")
+    assert err.endswith(f"go on with: dialectic run --resume --session night --iterations 3 --root {folder}\n")
     assert json.loads((execution / "exit.json").read_text("utf-8"))["reason"] == "cancelled"
     counted = [
         len(json.loads(dialectic("log", "--json", "--root", folder).out)),

@@ -79,7 +79,7 @@ def test_status_before_anything_was_scored(tmp_path: Path, dialectic: Dialectic)
 def test_best_names_the_incumbent_and_its_files(night: Builder, dialectic: Dialectic) -> None:
     code, out, err = dialectic("best", "--root", night.root)
     assert (code, err) == (0, "")
-    assert out.startswith("night:002 · DEPTH PROFILE.depth → PROFILE.depth + 1 · keep provisional")
+    assert out.startswith("night:002 · DEPTH 4 → 5 · keep provisional")
     assert "measured val_bpb 1.9800 · hold-out 2.0800" in out
     assert "model.pt2: not kept" in out
     told = json.loads(dialectic("best", "--json", "--root", night.root).out)
@@ -127,6 +127,7 @@ def test_show_prints_one_part_as_it_was_recorded(night: Builder, dialectic: Dial
         (["--plan", "--result"], "one of them at a time"),
         (["--thesis", "nothing"], "t-capacity-vs-throughput"),
         (["--thesis", "t-"], "no single tension"),
+        (["--thesis", ""], "no single tension"),
         (["--log"], "nothing ran"),
     ],
 )
@@ -139,7 +140,10 @@ def test_a_part_that_is_not_there_is_one_line(
     assert err.count("\n") == 1
 
 
-def test_show_explains_the_claim_says_who_wrote_it_and_what_comes_next(night: Builder, dialectic: Dialectic) -> None:
+def test_show_explains_the_claim_says_who_wrote_it_and_what_comes_next(
+    night: Builder, dialectic: Dialectic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(night.root)
     out = dialectic("show", "2", "--root", night.root).out
     assert "provisional: good enough to build on, not yet beyond the noise" in out
     assert "reflection: agent builtin (code of dialectic, no model); computed from the numbers: outcome" in out
@@ -187,3 +191,27 @@ def test_doctor_finds_what_is_missing(tmp_path: Path, dialectic: Dialectic) -> N
     assert "missing folder:" in out
     assert "missing agent: there is no agent 'oracle'" in out
     assert "a session cannot start yet: folder, profile, agent" in out
+
+
+def test_a_failed_baseline_ends_the_session_and_says_what_to_mend(
+    tmp_path: Path, dialectic: Dialectic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder = Builder(tmp_path)
+    builder.result(builder.plan(1), None, "discard", "crash", "ZeroDivisionError: division by zero")
+    builder.live("interrupted", is_active=False)
+    monkeypatch.chdir(tmp_path)
+    out = dialectic("status").out
+    assert out.startswith("session night · failed")
+    assert "the baseline failed: mend train.py and start a new session" in out
+    assert "--resume" not in out
+    shown = dialectic("show", "1").out
+    assert "crash: the baseline has no score, so no candidate can be compared with it" in shown
+    assert "next: mend train.py and start a new session; dialectic show 1 --log (what the run printed)" in shown
+    assert "candidate without a score" not in shown
+    assert "Reflection" not in shown
+
+
+def test_the_untouched_baseline_has_no_verdict_of_a_candidate(night: Builder, dialectic: Dialectic) -> None:
+    lines = dialectic("log", "--root", night.root).out.splitlines()
+    assert lines[3].split()[-1] == "baseline"
+    assert "delta: estimated effect against the incumbent of its time, not the difference of two val_bpb" in lines

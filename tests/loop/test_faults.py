@@ -10,7 +10,7 @@ import pytest
 
 from dialectic.agents.grafts import GRAFTS
 from dialectic.agents.scripted import ScriptedAgent
-from dialectic.errors import CorruptRecord, ExecutorError, Interrupted, SessionError, StorageError
+from dialectic.errors import CorruptRecord, ExecutorError, Interrupted, SessionError, StorageError, WorkspaceError
 from dialectic.loop import adopt
 from dialectic.loop.house import IDLE
 from dialectic.loop.measure import longest, overspent, run_seed, wall_limit
@@ -110,6 +110,16 @@ def test_adopting_a_file_that_is_gone_is_one_line(run_script: RunScript, root: P
     session.iteration(2).train_py.unlink()
     with pytest.raises(CorruptRecord, match=r"train\.py: cannot be read"):
         adopt(root, session.id)
+
+
+def test_a_changed_file_is_replaced_by_force_only_and_kept(run_script: RunScript, root: Path) -> None:
+    session, _ = run_script({"iterations": {"2": {"val_bpb": 1.5}}}, adopt=False)
+    (root / "train.py").write_bytes(b"mine = 1\n")
+    with pytest.raises(WorkspaceError, match="--force"):
+        adopt(root, session.id)
+    assert "train.py.bak" in adopt(root, session.id, force=True)
+    assert (root / "train.py.bak").read_bytes() == b"mine = 1\n"
+    assert (root / "train.py").read_bytes() == session.iteration(2).train_py.read_bytes()
 
 
 def test_without_a_number_it_goes_on_until_it_is_stopped(

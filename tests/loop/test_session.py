@@ -178,7 +178,9 @@ def test_adoption_is_refused_with_its_reason_and_the_command(
     session, observer = run_script({"iterations": {"2": {"val_bpb": 1.2}}}, **flags)
     assert observer.ending is not None
     assert reason in observer.ending.adoption
-    assert f"dialectic adopt --session {session.id}" in observer.ending.adoption
+    # What a test's profile prefers is no advice.
+    advised = f"dialectic adopt --session {session.id}" in observer.ending.adoption
+    assert advised == ("for tests" not in observer.ending.adoption)
     assert (root / "train.py").read_bytes() == before
     assert adopt(root, session.id) == f"train.py is now iteration 2 of session {session.id}"
     assert (root / "train.py").read_bytes() == session.iteration(2).train_py.read_bytes()

@@ -39,7 +39,7 @@ def test_the_numbers_are_those_of_log(night: Builder, dialectic: Dialectic) -> N
     assert [told[name] for name in ("candidates", "keeps", "proven", "discards", "crashes")] == [3, 1, 0, 1, 1]
     page = (night.session.folder / "report" / "report.md").read_text("utf-8")
     assert f"{told['baseline']:.4f} (baseline)" in page
-    assert "DEPTH PROFILE.depth → PROFILE.depth + 1" in page
+    assert "DEPTH 4 → 5" in page
     records = json.loads(dialectic("log", "--json", "--root", night.root).out)
     rows = [
         line.split("\t") for line in (night.session.folder / "report" / "results.tsv").read_text("utf-8").splitlines()
@@ -129,7 +129,7 @@ def test_the_end_of_a_run_writes_the_report(folder: Path, dialectic: Dialectic) 
     assert "2 candidates: 1 kept (1 proven, 0 provisional), 0 discarded, 1 crashed" in text.split("\n")[2]
     gain = re.search(r"improvement \+([\d.]+) bpb", out)
     assert gain is not None
-    assert text.startswith(f"# Session {page.parent.parent.name}: {gain[1]} bpb (")
+    assert text.startswith(f"# Session {page.parent.parent.name}: val_bpb lower by {gain[1]} (")
 
 
 def test_a_report_that_cannot_be_written_is_told_and_does_not_fail_the_run(night: Builder) -> None:

@@ -34,10 +34,10 @@ def test_the_first_three_lines_say_what_happened() -> None:
     assert standing is not None
     base, best = standing.baseline.estimate, standing.incumbent.estimate
     percent = 100 * (base - best) / base
-    assert first == f"# Session s: {base - best:.4f} bpb ({percent:.2f} %) better with probability more than 0.99"
+    assert first == f"# Session s: val_bpb lower by {base - best:.4f} ({percent:.2f} %) with probability more than 0.99"
     assert second.startswith(f"val_bpb went from {base:.4f} (baseline) to {best:.4f} (iteration 002);")
     low, high = base - best - 1.96 * standing.gain_sd, base - best + 1.96 * standing.gain_sd
-    assert f"between {low:+.4f} and {high:+.4f} bpb" in second
+    assert f"between {low:.4f} and {high:.4f} bpb" in second
     assert third.startswith("3 candidates: 1 kept (1 proven, 0 provisional), 1 discarded, 1 crashed, in ")
     assert third.endswith("Take the incumbent with `dialectic adopt --session s`.")
 
@@ -73,7 +73,7 @@ def test_what_was_believed_stands_beside_what_contradicted_it() -> None:
     beliefs = part(
         told([baseline(), (mine, ended, [tension(CAPACITY)])]), "What was believed, and what contradicted it"
     )
-    assert "- **002**, DEPTH PROFILE.depth → 5: It was assumed that deeper is better.\n  *Mis-scaled.*" in beliefs
+    assert "- **002**, DEPTH 4 → 5: It was assumed that deeper is better.\n  *Mis-scaled.*" in beliefs
 
 
 def test_predictions_are_counted_against_their_confidence() -> None:

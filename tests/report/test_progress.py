@@ -10,7 +10,7 @@ import pytest
 from dialectic.report.figure import HEIGHT, WIDTH, png
 from dialectic.report.progress import SPREAD, Progress, progress
 from dialectic.report.progress_plot import progress_figure
-from dialectic.state.proposal import FileEdit, KnobEdit
+from dialectic.state.proposal import KnobEdit
 from tests.knowledge.histories import baseline, plan, result
 from tests.report.nights import judged, long_night, material
 
@@ -104,10 +104,10 @@ def test_several_knobs_are_named_without_their_values() -> None:
 
 
 def test_foreign_text_is_drawn_as_text() -> None:
-    mine = plan(2, edits=[FileEdit(text="a = 1\n")])
+    mine = plan(2, edits=[])
     mine = mine.model_copy(update={"prediction": "Prediction: $x^{2$ \u6f22\u5b57 \x1b[2J"})
     series = progress(material([baseline(), (mine, result(mine, -0.1), [])]))
-    assert [words for *_, words in series.labels] == ["1 edit of the code: $x^{2$ \u6f22\u5b57"]
+    assert [words for *_, words in series.labels] == ["$x^{2$ \u6f22\u5b57"]
     figure = progress_figure(series, "n" * 100 + ": $x^{2$ and more words", "below " * 30, "foot " * 50)
     assert png(figure).startswith(b"\x89PNG")
     assert [one.get_text()[:4] for one in figure.texts] == ["nnnn", "belo", "foot"]
