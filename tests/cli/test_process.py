@@ -213,7 +213,7 @@ def test_the_panel_draws_and_leaves_a_clean_terminal(tmp_path: Path) -> None:
     assert drawn.count("\x1b[?25l") == drawn.count("\x1b[?25h") >= 1
     end = plain.rpartition("\x1b[2K")[2]
     assert "╭" not in end
-    assert "DEPTH = PROFILE.depth + 1" in end
+    assert "DEPTH 4 → 5" in end
     assert end.rstrip().endswith("train.py is now iteration 2")
 
 

@@ -55,8 +55,8 @@ LOGIT_SOFTCAP = 15.0  # logits stay within plus and minus this
 ROPE_BASE = 10000.0  # wavelength base of the rotary embedding
 
 # Batches, in tokens and sequences
-TOTAL_BATCH_SIZE = PROFILE.total_batch_size  # tokens of one optimizer step
-DEVICE_BATCH_SIZE = PROFILE.device_batch_size  # sequences of one forward pass; lower it when memory runs out
+TOTAL_BATCH_SIZE = PROFILE.total_batch_size // 2  # tokens of one optimizer step
+DEVICE_BATCH_SIZE = PROFILE.device_batch_size // 2  # sequences of one forward pass; lower it when memory runs out
 
 # Learning rates; those of embeddings and head hold at width 768 and grow with 1 / sqrt(width) below it
 EMBEDDING_LR = 0.6  # token and value embeddings, AdamW
@@ -74,7 +74,7 @@ POLAR_STEPS = 5  # iterations of Polar Express, at most 5
 
 # Schedule, in fractions of the time budget
 WARMUP_RATIO = 0.0  # learning rates rise
-WARMDOWN_RATIO = 0.65  # learning rates fall
+WARMDOWN_RATIO = 0.5  # learning rates fall
 FINAL_LR_FRACTION = 0.0  # what they fall to
 
 # ---------------------------------------------------------------------------------------------------------------------

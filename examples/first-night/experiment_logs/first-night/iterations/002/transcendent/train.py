@@ -53,6 +53,7 @@ VALUE_EMBEDDINGS = True  # a value embedding in every second block, the last one
 GATE_CHANNELS = 32  # channels that a value embedding's gate looks at
 LOGIT_SOFTCAP = 15.0  # logits stay within plus and minus this
 ROPE_BASE = 10000.0  # wavelength base of the rotary embedding
+PREVIOUS_TOKEN = 0.3  # how much of the token before is added to each token's embedding
 
 # Batches, in tokens and sequences
 TOTAL_BATCH_SIZE = PROFILE.total_batch_size // 2  # tokens of one optimizer step
@@ -74,7 +75,7 @@ POLAR_STEPS = 5  # iterations of Polar Express, at most 5
 
 # Schedule, in fractions of the time budget
 WARMUP_RATIO = 0.0  # learning rates rise
-WARMDOWN_RATIO = 0.65  # learning rates fall
+WARMDOWN_RATIO = 0.5  # learning rates fall
 FINAL_LR_FRACTION = 0.0  # what they fall to
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -359,7 +360,9 @@ class GPT(nn.Module):
         length = tokens.size(1)
         rotary = self.cos[:length], self.sin[:length]  # type: ignore[index]
         with self.autocast():
-            x = x0 = rms_norm(self.embedding(tokens))
+            token = self.embedding(tokens)
+            previous = torch.cat([token[:, :1], token[:, :-1]], dim=1)
+            x = x0 = rms_norm(token + PREVIOUS_TOKEN * previous)
             for layer, block in enumerate(self.blocks):
                 x = self.residual_scalars[layer] * x + self.x0_scalars[layer] * x0
                 table = self.value_embeddings[str(layer)] if self.config.has_value_embedding(layer) else None

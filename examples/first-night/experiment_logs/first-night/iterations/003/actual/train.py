@@ -55,12 +55,12 @@ LOGIT_SOFTCAP = 15.0  # logits stay within plus and minus this
 ROPE_BASE = 10000.0  # wavelength base of the rotary embedding
 
 # Batches, in tokens and sequences
-TOTAL_BATCH_SIZE = PROFILE.total_batch_size  # tokens of one optimizer step
-DEVICE_BATCH_SIZE = PROFILE.device_batch_size  # sequences of one forward pass; lower it when memory runs out
+TOTAL_BATCH_SIZE = PROFILE.total_batch_size // 4  # tokens of one optimizer step
+DEVICE_BATCH_SIZE = PROFILE.device_batch_size // 4  # sequences of one forward pass; lower it when memory runs out
 
 # Learning rates; those of embeddings and head hold at width 768 and grow with 1 / sqrt(width) below it
 EMBEDDING_LR = 0.6  # token and value embeddings, AdamW
-UNEMBEDDING_LR = 0.0064  # the output head, AdamW
+UNEMBEDDING_LR = 0.004  # the output head, AdamW
 MATRIX_LR = 0.04  # matrices of the blocks, Muon
 SCALAR_LR = 0.5  # x0 scalars, AdamW; residual scalars take a hundredth of it
 WEIGHT_DECAY = 0.2  # cautious decay of the matrices, falls to zero over the budget

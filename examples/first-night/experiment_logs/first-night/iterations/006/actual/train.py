@@ -53,17 +53,18 @@ VALUE_EMBEDDINGS = True  # a value embedding in every second block, the last one
 GATE_CHANNELS = 32  # channels that a value embedding's gate looks at
 LOGIT_SOFTCAP = 15.0  # logits stay within plus and minus this
 ROPE_BASE = 10000.0  # wavelength base of the rotary embedding
+PREVIOUS_TOKEN = 0.3  # how much of the token before is added to each token's embedding
 
 # Batches, in tokens and sequences
-TOTAL_BATCH_SIZE = PROFILE.total_batch_size // 2  # tokens of one optimizer step
-DEVICE_BATCH_SIZE = PROFILE.device_batch_size // 2  # sequences of one forward pass; lower it when memory runs out
+TOTAL_BATCH_SIZE = PROFILE.total_batch_size * 2  # tokens of one optimizer step
+DEVICE_BATCH_SIZE = PROFILE.device_batch_size  # sequences of one forward pass; lower it when memory runs out
 
 # Learning rates; those of embeddings and head hold at width 768 and grow with 1 / sqrt(width) below it
 EMBEDDING_LR = 0.6  # token and value embeddings, AdamW
-UNEMBEDDING_LR = 0.013  # the output head, AdamW
+UNEMBEDDING_LR = 0.004  # the output head, AdamW
 MATRIX_LR = 0.04  # matrices of the blocks, Muon
 SCALAR_LR = 0.5  # x0 scalars, AdamW; residual scalars take a hundredth of it
-WEIGHT_DECAY = 0.12  # cautious decay of the matrices, falls to zero over the budget
+WEIGHT_DECAY = 0.2  # cautious decay of the matrices, falls to zero over the budget
 ADAM_BETAS = (0.8, 0.95)  # AdamW's averaging of gradients and of their squares
 X0_BETAS = (0.96, 0.95)  # the same for the x0 scalars
 MUON_MOMENTUM = 0.95  # reached after MUON_MOMENTUM_STEPS
@@ -359,7 +360,9 @@ class GPT(nn.Module):
         length = tokens.size(1)
         rotary = self.cos[:length], self.sin[:length]  # type: ignore[index]
         with self.autocast():
-            x = x0 = rms_norm(self.embedding(tokens))
+            token = self.embedding(tokens)
+            previous = torch.cat([token[:, :1], token[:, :-1]], dim=1)
+            x = x0 = rms_norm(token + PREVIOUS_TOKEN * previous)
             for layer, block in enumerate(self.blocks):
                 x = self.residual_scalars[layer] * x + self.x0_scalars[layer] * x0
                 table = self.value_embeddings[str(layer)] if self.config.has_value_embedding(layer) else None

@@ -62,7 +62,7 @@ DEVICE_BATCH_SIZE = PROFILE.device_batch_size  # sequences of one forward pass; 
 EMBEDDING_LR = 0.6  # token and value embeddings, AdamW
 UNEMBEDDING_LR = 0.004  # the output head, AdamW
 MATRIX_LR = 0.04  # matrices of the blocks, Muon
-SCALAR_LR = 0.5  # x0 scalars, AdamW; residual scalars take a hundredth of it
+SCALAR_LR = 0.28  # x0 scalars, AdamW; residual scalars take a hundredth of it
 WEIGHT_DECAY = 0.2  # cautious decay of the matrices, falls to zero over the budget
 ADAM_BETAS = (0.8, 0.95)  # AdamW's averaging of gradients and of their squares
 X0_BETAS = (0.96, 0.95)  # the same for the x0 scalars
@@ -74,7 +74,7 @@ POLAR_STEPS = 5  # iterations of Polar Express, at most 5
 
 # Schedule, in fractions of the time budget
 WARMUP_RATIO = 0.0  # learning rates rise
-WARMDOWN_RATIO = 0.65  # learning rates fall
+WARMDOWN_RATIO = 0.5  # learning rates fall
 FINAL_LR_FRACTION = 0.0  # what they fall to
 
 # ---------------------------------------------------------------------------------------------------------------------

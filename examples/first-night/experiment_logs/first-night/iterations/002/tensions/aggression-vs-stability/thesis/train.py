@@ -60,7 +60,7 @@ DEVICE_BATCH_SIZE = PROFILE.device_batch_size  # sequences of one forward pass; 
 
 # Learning rates; those of embeddings and head hold at width 768 and grow with 1 / sqrt(width) below it
 EMBEDDING_LR = 0.6  # token and value embeddings, AdamW
-UNEMBEDDING_LR = 0.0064  # the output head, AdamW
+UNEMBEDDING_LR = 0.0068  # the output head, AdamW
 MATRIX_LR = 0.04  # matrices of the blocks, Muon
 SCALAR_LR = 0.5  # x0 scalars, AdamW; residual scalars take a hundredth of it
 WEIGHT_DECAY = 0.2  # cautious decay of the matrices, falls to zero over the budget
