@@ -176,14 +176,18 @@ def _look(root: Path, number: int, instant: float) -> Killed:
 
 
 def _handles(root: Path) -> dict[str, str]:
-    """The saved handles of jobs whose process was let go: those that run or that have ended."""
+    """Job id → saved handle, of jobs whose process was let go: those that run or that have ended.
+
+    By the job's id, not by its folder: a second chance moves the first attempt's run away and takes its place.
+    """
     from dialectic.executors.handles import alive
     from dialectic.state.files import read_record
     from dialectic.state.run import JobHandle
 
     found = {}
     for path in (root / "experiment_logs" / SESSION / "iterations").rglob("job.json"):
+        handle = read_record(path, JobHandle)
         ended = any((path.parent / name).exists() for name in ("exit.json", "work/scripted-exit.json"))
-        if ended or alive(read_record(path, JobHandle)):
-            found[path.relative_to(root).as_posix()] = path.read_text("utf-8")
+        if ended or alive(handle):
+            found[handle.job_id] = path.read_text("utf-8")
     return found
