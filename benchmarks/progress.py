@@ -9,7 +9,7 @@ any choice; the improvement is the mean difference of the pairs, incumbent minus
 is better). A session that kept nothing improved by exactly nothing: both files are the same, and no pair is run.
 
 Each finished session is one JSON file under benchmarks/results/progress/; what is there is not run again. A session
-that was interrupted goes on from its files, which lie under benchmarks/work/ until it has been checked.
+that was interrupted goes on from its files, which lie under benchmarks/sessions/ until it has been checked.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from dialectic.loop import resume_session, run_session
 from dialectic.session import Session
 
 FOLDER = RESULTS / "progress"
-WORK = ROOT / "benchmarks" / "work" / "progress"
+WORK = ROOT / "benchmarks" / "sessions" / "progress"
 FIRST_PAIR_SEED = 900_000
 """Seeds of a session are 32-bit hashes; those of the pairs lie in a range of their own."""
 LEVEL = 0.95
