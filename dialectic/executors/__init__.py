@@ -17,10 +17,6 @@ Nothing here imports pydantic: the supervisor passes through this module, and a 
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from dialectic.errors import UsageError
-
 TYPE_CHECKING = False  # the typing module would take a fifth of the supervisor's start
 if TYPE_CHECKING:
     from dialectic.state.contracts import Executor
@@ -38,17 +34,7 @@ def load(name: str, **options: object) -> Executor:
     Raises:
         UsageError: no executor has this name, a package that it needs is not installed, or an option does not suit.
     """
-    if name not in REGISTRY:
-        raise UsageError(f"there is no executor {name!r}; choose --executor from: {', '.join(sorted(REGISTRY))}")
-    module, _, attribute = REGISTRY[name].partition(":")
-    try:
-        kind = getattr(import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        missing = error.name or module
-        if missing.partition(".")[0] == "dialectic":
-            raise
-        raise UsageError(
-            f"executor {name!r} needs the package {missing}; install it: pip install 'dialectic[{name}]'"
-        ) from error
-    executor: Executor = kind(**options)
+    from dialectic.state.registry import make
+
+    executor: Executor = make("executor", "--executor", REGISTRY, name, **options)
     return executor

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 
-from dialectic.errors import UsageError
 from dialectic.state.observer import Observer
+from dialectic.state.registry import make
 from dialectic.tracking.backend import Backend
 from dialectic.tracking.tracker import Tracker
 
@@ -39,19 +38,7 @@ def load(name: str, folder: Path) -> Backend:
     Raises:
         UsageError: there is none of this name, or a package that it needs is not installed.
     """
-    if name not in REGISTRY:
-        raise UsageError(f"there is no tracker {name!r}; choose --track from: {', '.join(sorted(REGISTRY))}")
-    module, _, attribute = REGISTRY[name].partition(":")
-    try:
-        backend: Backend = getattr(import_module(module), attribute)(folder)
-    except ModuleNotFoundError as error:
-        missing = error.name or module
-        if missing.partition(".")[0] == "dialectic":
-            raise
-        raise UsageError(
-            f"tracker {name!r} needs the package {missing}; install it: pip install 'dialectic[{name}]', or in a clone "
-            f"uv sync --extra {name}"
-        ) from error
+    backend: Backend = make("tracker", "--track", REGISTRY, name, folder)
     return backend
 
 
