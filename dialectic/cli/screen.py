@@ -63,6 +63,10 @@ class Screen(View):
         super().resumed(finished)
         self.console.print(text(words.resumed(len(finished))))
 
+    def planned(self, plan: Plan) -> None:
+        super().planned(plan)
+        self.live.refresh()  # every prediction is seen, also that of an iteration shorter than a frame
+
     def note(self, text_of_note: str) -> None:
         self.console.print(text(text_of_note, "yellow", limit=1_000))
 
