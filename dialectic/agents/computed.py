@@ -15,7 +15,7 @@ from dialectic.state.contracts import ReflectContext
 from dialectic.state.measured import Change, change_of, missed_by, outcome_of, runs_to_tell, same_direction
 from dialectic.state.plan import Plan
 from dialectic.state.result import Reflection
-from dialectic.state.run import FailureKind
+from dialectic.state.run import Failure, FailureKind
 
 LEANING = 2 / 3
 """Probability of being better from which an undecided change leans towards a gain; away from it below the rest."""
@@ -49,7 +49,7 @@ def reflect(context: ReflectContext) -> Reflection:
     """
     change = change_of(context.verdict)
     if context.score is None:
-        return _of_failure(context)
+        return _of_failed_baseline(context) if context.plan.iteration == 1 else _of_failure(context)
     if change is None:
         return _of_baseline(context)
     outcome = outcome_of(context.plan.prediction_scored, change)
@@ -96,10 +96,27 @@ def _of_baseline(context: ReflectContext) -> Reflection:
     )
 
 
+def _of_failed_baseline(context: ReflectContext) -> Reflection:
+    why = _why(context.failure)
+    return Reflection(
+        outcome="inconclusive",
+        contradicted_assumption=f"It was assumed that train.py runs as it was found. It does not: {why}.",
+        framing_diagnosis=f"Nothing was compared: train.py, unchanged, did not get as far as a score ({why}).",
+        next_move_type=context.foresight.next_move,
+        summary_text=f"The baseline has no score ({why}), so no candidate can be judged. Mend train.py and begin anew.",
+        synthesis_status="deferred",
+        emergent_thought="Every change stands on a baseline that runs; this one does not yet.",
+    )
+
+
+def _why(failure: Failure) -> str:
+    return f"{failure.kind}: {failure.message.rstrip('.')}" if failure.message else failure.kind
+
+
 def _of_failure(context: ReflectContext) -> Reflection:
     failure = context.failure
     assumption = ASSUMED.get(failure.kind)
-    why = f"{failure.kind}: {failure.message.rstrip('.')}" if failure.message else failure.kind
+    why = _why(failure)
     if failure.kind == "timeout":
         framing = (
             f"The candidate was mis-scaled for the budget, or the machine was busy with something else ({why}); its "

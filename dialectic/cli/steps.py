@@ -18,6 +18,7 @@ from dialectic.state.plan import Plan
 from dialectic.state.result import Result
 from dialectic.state.run import LiveEvent
 from dialectic.state.session import SessionRecord
+from dialectic.state.words import command
 
 T = TypeVar("T")
 OF_A_NEW_ONE = ("profile", "budget", "corpus", "script", "executor", "seed")
@@ -73,7 +74,7 @@ def prepared(root: Path, settings: Settings, given: Set[str], new: bool) -> None
         show(path_line("fill the form", str(root / STAGED)))
         show(text("What you leave at TODO is computed. Tensions and numbers in the form are a suggestion.", "dim"))
         show(text(f"builtin would {suggestion.move_type}: {suggestion.prediction}", "dim", limit=1_000))
-    show(text("next: dialectic execute", "dim"))
+    show(text(f"next: {command(root, 'execute')}", "dim"))
 
 
 def executed(root: Path) -> None:
@@ -92,7 +93,7 @@ def executed(root: Path) -> None:
         show(path_line('say what it means under "result" (the computed words stand there)', str(root / STAGED)))
     else:
         show(text("what the baseline means is computed from its numbers: nothing to write", "dim"))
-    show(text("next: dialectic reflect", "dim"))
+    show(text(f"next: {command(root, 'reflect')}", "dim"))
 
 
 def reflected(root: Path) -> None:
@@ -102,7 +103,8 @@ def reflected(root: Path) -> None:
     result = _stepped(lambda observer: steps.reflect(root, observer), Quiet())
     show(text(f"iteration {result.iteration} is recorded: {words.decision(result)}, outcome {result.outcome}", "bold"))
     show(text(result.summary_text, limit=1_000))
-    show(text(f"next: dialectic show {result.iteration}, or dialectic prepare", "dim"))
+    shown, onwards = command(root, f"show {result.iteration}"), command(root, "prepare")
+    show(text(f"next: {shown}, or {onwards}", "dim"))
 
 
 def _stepped(step: Callable[[Observer], T], observer: OneStep) -> T:

@@ -230,6 +230,14 @@ def test_a_diverged_loss_contradicts_no_prediction_of_a_loss() -> None:
     assert reflect(context(None, failure="nan", expected=0.01)).outcome == "inconclusive"
 
 
+def test_a_baseline_that_does_not_run_is_no_change_that_failed() -> None:
+    told = context(None, failure="crash", edits=[])
+    reflection = reflect(replace(told, plan=told.plan.model_copy(update={"iteration": 1})))
+    assert "train.py, unchanged" in reflection.framing_diagnosis
+    assert "Mend train.py" in reflection.summary_text
+    assert "this change" not in reflection.emergent_thought
+
+
 def test_the_baseline() -> None:
     reflection = reflect(context(None, edits=[]))
     assert reflection.outcome == "inconclusive"
