@@ -8,6 +8,7 @@ from typing import Any
 from dialectic.cli.graph import brief, fold
 from dialectic.cli.output import complain, print_json, show, text
 from dialectic.cli.reading import session_belief
+from dialectic.errors import StorageError
 from dialectic.knowledge.records import experiment_knowledge
 from dialectic.report import Material, Standing, Written, headline, tally, write_report
 from dialectic.session import Session, open_session
@@ -55,10 +56,17 @@ def _in_use(root: Path, session: Session, belief: Belief) -> bool:
 
 
 def report(root: Path, session_id: str | None, out: Path | None, as_json: bool) -> int:
-    """Write a session's report and tell where it lies; returns 1 when one of its iterations cannot be read, else 0."""
+    """Write a session's report and tell where it lies; returns 1 when one of its iterations cannot be read, else 0.
+
+    Raises:
+        StorageError: its folder cannot be written; one that the user did not name says how to name another.
+    """
     session = open_session(root, session_id)
     material = gather(root, session)
-    written = write_report(out.resolve() if out else session.folder / FOLDER, material)
+    try:
+        written = write_report(out.resolve() if out else session.folder / FOLDER, material)
+    except StorageError as error:
+        raise error if out else StorageError(f"{error}; `dialectic report --out FOLDER` writes it elsewhere") from error
     if as_json:
         print_json(_told(material, written))
     else:

@@ -139,6 +139,16 @@ def test_a_report_that_cannot_be_written_is_told_and_does_not_fail_the_run(night
     assert line.endswith("write it with `dialectic report`")
 
 
+def test_a_session_that_cannot_be_written_into_is_reported_elsewhere(
+    night: Builder, dialectic: Dialectic, tmp_path: Path
+) -> None:
+    (night.session.folder / "report").write_text("a file where the folder should be", "utf-8")
+    code, _, err = dialectic("report", "--root", night.root)
+    assert code == 1
+    assert err.endswith("`dialectic report --out FOLDER` writes it elsewhere\n")
+    assert dialectic("report", "--root", night.root, "--out", tmp_path / "here").code == 0
+
+
 def test_a_session_without_a_result_has_a_short_page(tmp_path: Path) -> None:
     builder = Builder(tmp_path)
     builder.plan(1)
