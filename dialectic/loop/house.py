@@ -26,6 +26,8 @@ from dialectic.verdict import Belief
 KNOWLEDGE = "knowledge_base"
 IDLE = 5
 """So many rejected iterations in a row end a session."""
+UNTRAINED = 0.9
+"""A baseline above this share of what guessing all tokens alike costs has hardly been trained."""
 
 
 @dataclass
@@ -159,6 +161,18 @@ class House:
         self.session.write_manifest([*self.history, (plan, None, [])])
         self.observer.planned(plan)
 
+    def note_untrained(self, result: Result) -> None:
+        """Say it when the baseline hardly learned anything: a night of research would compare chance with chance."""
+        score = result.score
+        if score is None or not score.bytes:
+            return
+        guessing = math.log2(self.profile.vocab_size) * score.tokens / score.bytes
+        if score.val_bpb > UNTRAINED * guessing:
+            self.observer.note(
+                f"the baseline hardly learned anything: val_bpb {score.val_bpb:.4f}, where guessing all tokens alike "
+                f"gives about {guessing:.4f}; see whether train.py trains the model that it hands over"
+            )
+
     def learn(self, plan: Plan, result: Result, belief: Belief) -> None:
         """Fold a finished iteration into what the session knows, in memory and on disk."""
         tensions = self.session.read(plan.iteration)[2]
@@ -169,6 +183,8 @@ class House:
         knowledge.write(self.root / KNOWLEDGE, self.graph, prune=False)
         self.session.write_manifest(self.history)
         self.observer.finished(plan, result)
+        if plan.iteration == 1:
+            self.note_untrained(result)
 
     def remember(self, plan: Plan, result: Result, tensions: list[TensionRecord]) -> None:
         """Take a finished iteration into the history, and its candidate for the incumbent when it was kept."""

@@ -272,3 +272,11 @@ def test_the_knowledge_base_is_folded_from_the_session(run_script: RunScript, ro
     session, _ = run_script({"default": {"val_bpb": 2.0, "noise": 0.02}})
     lines = (root / "knowledge_base" / "experiments.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["experiment_id"] for line in lines] == [f"{session.id}:{n:03d}" for n in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize(("val_bpb", "told"), [(2.9, True), (2.0, False)])
+def test_a_baseline_that_learned_nothing_is_said_aloud(run_script: RunScript, val_bpb: float, told: bool) -> None:
+    _, observer = run_script({"default": {"val_bpb": val_bpb}}, iterations=1)
+    notes = [note for note in observer.notes if "hardly learned anything" in note]
+    assert len(notes) == told
+    assert all("guessing all tokens alike gives about 3.0000" in note for note in notes)
