@@ -19,6 +19,7 @@ from dialectic.executors.finish import EXIT_NAME, SUPERVISOR_LOG_NAME
 from dialectic.executors.folder import EVENTS_NAME, LOG_NAME, WORK_NAME, remove_private
 from dialectic.executors.handles import kill_strays
 from dialectic.state.base import Record
+from dialectic.state.cage import CageRecord
 from dialectic.state.files import read_record
 from dialectic.state.run import NO_EXIT_CODE, Failure, JobHandle, LiveEvent, RunRecord
 from dialectic.state.text import clean, read_from, tail
@@ -34,10 +35,10 @@ the run's own, such as its shared memory."""
 class Exit(Record):
     """``exit.json``, as the supervisor writes it."""
 
-    nullable: ClassVar[frozenset[str]] = frozenset({"oom_kills", "free_bytes"})
+    nullable: ClassVar[frozenset[str]] = frozenset({"oom_kills", "free_bytes", "cage"})
 
     job_id: str
-    reason: Literal["ended", "timeout", "hang", "memory", "disk", "cancelled", "machine"]
+    reason: Literal["ended", "timeout", "hang", "memory", "processes", "disk", "cancelled", "machine"]
     """Why it ended: by itself, stopped by a limit or a person, or never properly started."""
     message: str = ""
     storage_error: str = ""
@@ -55,6 +56,8 @@ class Exit(Record):
     """Whether less than a tenth of the machine's memory was available at some time."""
     free_bytes: int | None = None
     """The least free space on the run's disk that was seen; None where nobody looked."""
+    cage: CageRecord | None = None
+    """What held it; None for a job without a cage."""
 
 
 def has_ended(folder: Path) -> bool:
@@ -116,6 +119,7 @@ def run_record(handle: JobHandle) -> RunRecord:
         cpu_seconds=ended.cpu_seconds,
         max_rss_mb=ended.max_rss_mb,
         training_started=training_started(folder),
+        cage=ended.cage,
     )
 
 

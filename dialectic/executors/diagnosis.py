@@ -53,6 +53,7 @@ STOPPED: dict[str, tuple[FailureKind, str]] = {
     "timeout": ("timeout", "it ran into its wall limit and was stopped"),
     "hang": ("hang", "it did nothing for a long time and was stopped"),
     "memory": ("out-of-memory", "it used more memory than it may"),
+    "processes": ("crash", "it started more processes than it may"),
     "disk": ("disk", "it wrote more than it may"),
     "cancelled": ("interrupted", "it was asked to stop"),
 }

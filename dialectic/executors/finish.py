@@ -49,9 +49,18 @@ def move_outputs(work: str, folder: str, names: list[str], largest: int | None =
         try:
             facts = os.lstat(source)
             if stat.S_ISREG(facts.st_mode) and (largest is None or facts.st_size <= largest):
-                os.replace(source, os.path.join(folder, name))  # noqa: PTH105, PTH118
+                target = os.path.join(folder, name)  # noqa: PTH118
+                os.replace(source, target)  # noqa: PTH105
+                take_back(target, facts)
         except FileNotFoundError:
             continue
+
+
+def take_back(path: str, facts: os.stat_result) -> None:
+    """Make the file of a run that was another user ours; one with a second name may be somebody else's."""
+    if facts.st_uid != os.geteuid() and facts.st_nlink == 1:
+        os.chown(path, os.geteuid(), os.getegid())
+        os.chmod(path, 0o644)  # noqa: PTH101
 
 
 def sync(folder: str, names: list[str]) -> None:

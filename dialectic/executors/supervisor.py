@@ -18,6 +18,7 @@ import signal
 import sys
 import time
 
+from dialectic.executors.entry import CageBrokenError
 from dialectic.executors.finish import finish, remove_tree, reserve
 from dialectic.executors.launch import Signals, dismiss_watchdog, kill, kill_group, start_run, start_watchdog
 from dialectic.executors.output import Stream
@@ -30,6 +31,8 @@ RESERVE_BYTES = 16_384
 """Set aside on the disk at the start, so that ``exit.json`` finds room where the run filled everything."""
 
 CLEANUP_SECONDS = 10.0
+OWN_PROCESSES = 4
+"""Of the cage itself, which count as the run's."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +55,7 @@ class Supervision:
         self.peak_rss_bytes = 0
         self.streams: list[Stream] = []
         self.leader = 0
+        self.cage: dict[str, Any] | None = None
         self.kill_at = 0.0
         self.oom_kills = oom_kills()
         self.memory_scarce = False
@@ -70,10 +74,12 @@ class Supervision:
             self.streams.append(Stream(os.path.join(spec["folder"], spec["answer"]), limit))  # noqa: PTH118
         self.started_at, self.began = utc_now(), time.monotonic()
         try:
-            self.leader = start_run(spec, self.streams[0].write_end, self.streams[-1].write_end)
+            self.leader, self.cage = start_run(spec, self.streams[0].write_end, self.streams[-1].write_end)
             os.write(self.watchdog_pipe, f"{self.leader}\n".encode())
         except OSError as error:
             self.reason, self.message = "machine", f"{error.filename or spec['command'][0]}: {error.strerror}"
+        except CageBrokenError as error:
+            self.reason, self.message = "machine", str(error)
         for stream in self.streams:
             os.close(stream.write_end)
 
@@ -138,6 +144,9 @@ class Supervision:
         allowed = self.spec["memory_bytes"]
         if allowed and (used := memory_bytes(tree)) > allowed:
             self.stop("memory", f"used {used / 2**20:.0f} MB of {allowed / 2**20:.0f} MB allowed", 0.0)
+        most = self.spec["cage"]["processes"] if self.spec["cage"] else 0
+        if most and (count := sum(process.threads for process in tree)) > most + OWN_PROCESSES:
+            self.stop("processes", f"ran {count} processes and threads of {most} allowed", 0.0)
         changed = self.look_at_files()
         patience = self.spec["hang_seconds"]
         output = sum(stream.log.total for stream in self.streams)
@@ -228,6 +237,7 @@ class Supervision:
             "oom_kills": None if before is None or after is None else after - before,
             "memory_scarce": self.memory_scarce,
             "free_bytes": self.free_bytes,
+            "cage": self.cage,
         }
 
 

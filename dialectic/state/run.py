@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from dialectic.state.base import Metrics, Record, Value
+from dialectic.state.cage import Cage, CageRecord
 
 SUMMARY_NAMES = (
     "val_bpb",
@@ -91,6 +92,8 @@ class Job(Value):
     limits: Limits
     cores: int = Field(default=0, ge=0)
     """How many processor cores the run is granted; 0 means all that the runner has."""
+    cage: Cage | None = None
+    """What it may touch; None leaves it with its folder and its environment alone."""
     answer: str = ""
     """When set, standard output goes into this file of ``folder`` and only standard error into ``run.log``."""
 
@@ -126,7 +129,7 @@ class LiveEvent(Record):
 class RunRecord(Record):
     """How a run ended. ``metrics`` are the summary numbers that ``train.py`` printed: claims, not scores."""
 
-    nullable: ClassVar[frozenset[str]] = frozenset()
+    nullable: ClassVar[frozenset[str]] = frozenset({"cage"})
 
     execution_id: str
     status: Literal["completed", "failed", "timed_out", "interrupted"]
@@ -142,6 +145,8 @@ class RunRecord(Record):
     """The largest resident set among the run's processes, in MB."""
     training_started: bool = False
     """Whether the first training step was seen: a crash before it goes back to the agent."""
+    cage: CageRecord | None = None
+    """What held it; None where nothing was asked to, or nobody can tell any more."""
 
 
 class CheckResult(Value):
