@@ -75,6 +75,7 @@ def write_plan(
         knobs=workspace.read_knobs(prepared.train_py),
         base_experiment_id=house.experiment_id(house.incumbent_iteration) if iteration > 1 else "",
         fingerprint=prepared.bounds.fingerprint(prepared.train_py),
+        signs=workspace.signs(prepared.train_py) if iteration == 1 else prepared.bounds.signs(prepared.train_py),
         second_chance=chance,
         rejected=prepared.rejected.message,
         author=prepared.agent,

@@ -6,6 +6,7 @@ batch      half the device batch under the same total batch
 check      whether a proposal can become a candidate, and why not
 snapshots  the text behind every source; diffs
 program    the steering block of program.md
+signs      what a candidate uses beyond the files it comes from; sign_rules, sign_names, sign_seeds, sign_uses find it
 git        git as a process that cannot disturb its user
 branch     the session's history as a branch of the user's repository
 """
@@ -18,6 +19,7 @@ from dialectic.workspace.check import Bounds, check
 from dialectic.workspace.edits import apply, fingerprint
 from dialectic.workspace.knobs import evaluate, read_knobs, set_knob
 from dialectic.workspace.program import read_steering
+from dialectic.workspace.signs import signs
 from dialectic.workspace.snapshots import Origins, diff, resolve
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "read_steering",
     "resolve",
     "set_knob",
+    "signs",
     "start",
     "take_back",
 ]
