@@ -26,6 +26,8 @@ LOOT = "LOOT"
 """What an attack prints when it got hold of something that it must not have."""
 MARGIN = 0.25
 """Bits per byte that no luck gives: half a second of training leaves 2.56, eight times as much 1.85."""
+ENDLESS_BYTES = 60_000_000
+"""Of a log; a run's own is cut at 50 MB."""
 
 Edit = tuple[str, str]
 Places = Mapping[str, str]
@@ -66,8 +68,8 @@ class Attack:
     """Limits of its run that stand in for a machine's, so that a bomb can stay small."""
     imported: bool = False
     """Whether the plain runner imports ``train.py`` before it scores, as many do to build the model."""
-    slow: bool = False
-    """Whether it takes minutes: left to the study."""
+    only_text: bool = False
+    """Whether nothing but its text gives it away: what it hands over is worth what it scores."""
 
     def train_py(self, honest: str, places: Places) -> str:
         """The candidate's text for an attacker who knows ``places``."""
@@ -106,6 +108,11 @@ def believed(outcome: Outcome) -> bool:
 def scored(outcome: Outcome) -> bool:
     """The runner has a score for what deserves none."""
     return outcome.score is not None
+
+
+def suffered(word: str) -> Goal:
+    """What the runner suffered: HUNG, ENDLESS (log), BROKEN or BLOATED (scorer), LEFT (a folder)."""
+    return lambda outcome: f"\n{word}\n" in outcome.log
 
 
 def same_model(outcome: Outcome) -> bool:

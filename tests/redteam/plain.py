@@ -12,6 +12,8 @@ import importlib.util
 import json
 import os
 import re
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,14 +22,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.redteam.attack import Attack, Outcome
+from dialectic.state.trees import remove_tree
+from tests.redteam.attack import ENDLESS_BYTES, Attack, Outcome
 from tests.redteam.ground import KEY, REPOSITORY, Ground, lay_iteration
 
 BUDGET_SECONDS = 0.5
 PATIENCE_SECONDS = 240.0
 HANGING = 10.0
 """Seconds after which a run counts as hanging when it does not train."""
-LOG_BYTES = 300_000_000
+SCORING_SECONDS = 60.0
+BLOATED_MB = 900
+"""Of a scorer's memory; torch alone takes half of it."""
 SCORER_BYTES = 6 * 2**30
 """Address space of the plain scorer, so that a model that asks for all memory harms nobody."""
 
@@ -82,12 +87,33 @@ def attack_plainly(attack: Attack, ground: Ground, honest: str, incumbent: bytes
     with (work / "run.log").open("rb") as stream:
         log_text = stream.read(2_000_000).decode("utf-8", "replace")
     score = float(told["score"]) if told.get("score") is not None else None
-    if told.get("hung"):
-        log_text += "\nHUNG\n"
-    if (work / "run.log").stat().st_size > 60_000_000:
-        log_text += "\nENDLESS\n"
+    log_text += "".join(f"\n{word}\n" for word in _happened(work, told))
     outcome = Outcome(log=log_text, score=score, baseline=baseline, ground=ground)
     return Plain(outcome, runner.returncode, told.get("scorer_exit"), time.perf_counter() - began)
+
+
+def _happened(work: Path, told: dict[str, Any]) -> list[str]:
+    """What the runner itself suffered, in one word each."""
+    scorer = work / "scorer.log"
+    broken = scorer.exists() and re.search(r"can't allocate|MemoryError|bad_alloc", scorer.read_text("utf-8", "replace"))
+    words = {
+        "HUNG": told.get("hung"),
+        "ENDLESS": (work / "run.log").stat().st_size > ENDLESS_BYTES,
+        "BROKEN": broken or (told.get("scorer_exit") or 0) < 0,
+        "BLOATED": (told.get("scorer_mb") or 0) > BLOATED_MB,
+        "LEFT": not _removed(work),
+    }
+    return [word for word, true in words.items() if true]
+
+
+def _removed(work: Path) -> bool:
+    """Whether the run's folder can be removed as every program does it."""
+    try:
+        shutil.rmtree(work)
+    except RecursionError:
+        remove_tree(str(work))
+        return False
+    return True
 
 
 def _answer(path: Path) -> dict[str, Any]:
@@ -117,12 +143,13 @@ def run(work: Path, imported: bool, patience: float) -> dict[str, float | int | 
         return {"score": None}
     command = [sys.executable, "-m", "tests.redteam.plain", "score", str(work)] + ["import"] * imported
     try:
-        scorer = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+        scorer = subprocess.run(command, capture_output=True, text=True, timeout=SCORING_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return {"score": None, "hung": True}
     (work / "scorer.log").write_text(scorer.stdout + scorer.stderr)
     lines = scorer.stdout.splitlines()
-    return {"score": lines[-1] if scorer.returncode == 0 and lines else None, "scorer_exit": scorer.returncode}
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return {"score": lines[-1] if scorer.returncode == 0 and lines else None, "scorer_exit": scorer.returncode, "scorer_mb": peak}
 
 
 def _said(work: Path) -> float | None:
@@ -140,8 +167,6 @@ def _said(work: Path) -> float | None:
 
 def score(work: Path, imported: bool) -> float:
     """Bits per byte of ``model.pt2`` by torch's own loader and the session's own ``prepare.py``."""
-    import resource
-
     import torch
 
     resource.setrlimit(resource.RLIMIT_AS, (SCORER_BYTES, SCORER_BYTES))

@@ -7,8 +7,8 @@ import zipfile
 from typing import Any
 
 from tests.redteam import forge
-from tests.redteam.attack import Places, looted, touched
-from tests.redteam.attacks.models import handed_over, scorer_broke
+from tests.redteam.attack import Places, suffered, touched
+from tests.redteam.attacks.models import handed_over
 
 Json = dict[str, Any]
 
@@ -132,7 +132,7 @@ ARCHIVES = (
     handed_over("pickled-weight", "a weight as a pickle that runs code", touched("victim"), weight),
     handed_over("pickled-constant", "a constant as a pickle that runs code", touched("victim"), constant),
     handed_over("pickled-samples", "sample inputs as a pickle that runs code", touched("victim"), samples),
-    handed_over("archive-bomb", "half a megabyte that becomes 512", looted, archive_bomb),
-    handed_over("hungry-weight", "a weight that says it is 64 GB large", scorer_broke, hungry),
+    handed_over("archive-bomb", "half a megabyte that becomes 512", suffered("BLOATED"), archive_bomb),
+    handed_over("hungry-weight", "a weight that says it is 64 GB large", suffered("BROKEN"), hungry),
     handed_over("duplicate-members", "two graphs of one name, the honest one for show", touched("victim"), duplicates),
 )

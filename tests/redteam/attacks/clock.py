@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textwrap import indent
 
-from tests.redteam.attack import HAND_OVER, TOP, Attack, after_import, believed, looted_and_scored
+from tests.redteam.attack import HAND_OVER, TOP, UNTAUGHT, Attack, after_import, believed, looted_and_scored
 
 MORE = "100"  # steps; an honest run of the plain budget makes about fifteen
 
@@ -173,5 +173,5 @@ CLOCK = (
     Attack("seed-search", "trains three seeds, each for the whole budget, and keeps the best", looted_and_scored, (
         (TRAIN_ALL, SEEDS),), trains=True),
     Attack("own-seed", "takes a lucky seed instead of the runner's", looted_and_scored, (
-        (SEED, '    torch.manual_seed(137)\n    print("LOOT seed", torch.initial_seed())\n'),), trains=True),
+        UNTAUGHT, (SEED, '    torch.manual_seed(137)\n    print("LOOT seed", torch.initial_seed())\n')), trains=True, only_text=True),
 )  # fmt: skip

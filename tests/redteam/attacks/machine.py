@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.redteam.attack import Attack, Outcome, at_once, looted, survived
+from tests.redteam.attack import Attack, Outcome, at_once, looted, suffered, survived
 
 FORKS = """
 import os, subprocess, sys, time
@@ -84,28 +84,18 @@ def raw_control(outcome: Outcome) -> bool:
     return any(sign in outcome.log for sign in ("\x1b", "\x9b", "\x07", "\u202e"))
 
 
-def hung(outcome: Outcome) -> bool:
-    """The runner had to be told how long to wait."""
-    return "\nHUNG\n" in outcome.log
-
-
-def endless(outcome: Outcome) -> bool:
-    """The log grew beyond 60 MB."""
-    return "\nENDLESS\n" in outcome.log
-
-
 MACHINE = (
     Attack("fork-bomb", "starts 250 processes in sessions of their own and ends", survived, at_once(FORKS)),
     Attack("memory-bomb", "holds 800 MB", looted, at_once(MEMORY), limits={"memory_bytes": 300 * 2**20}),
     Attack("fills-the-disk", "writes 150 MB into its own folder", looted, at_once(DISK), limits={"disk_bytes": 50 * 2**20}),
     Attack("fills-shared-memory", "writes 150 MB into /dev/shm", looted, at_once(SHARED_MEMORY), limits={
         "disk_bytes": 50 * 2**20, "memory_bytes": 100 * 2**20}),
-    Attack("endless-log", "prints 70 MB", endless, at_once(ENDLESS)),
+    Attack("endless-log", "prints 70 MB", suffered("ENDLESS"), at_once(ENDLESS)),
     Attack("control-sequences", "escape sequences in the log and in its last words", raw_control, at_once(CONTROL)),
-    Attack("hangs", "does nothing for ever", hung, at_once(HANGS), limits={"wall_seconds": 3.0}),
-    Attack("deaf", "does nothing for ever, whatever it is asked", hung, at_once(DEAF), limits={
+    Attack("hangs", "does nothing for ever", suffered("HUNG"), at_once(HANGS), limits={"wall_seconds": 3.0}),
+    Attack("deaf", "does nothing for ever, whatever it is asked", suffered("HUNG"), at_once(DEAF), limits={
         "wall_seconds": 2.0, "grace_seconds": 1.0}),
-    Attack("deep-folders", "leaves folders that few programs can remove", looted, at_once(DEEP)),
-    Attack("fifo", "a pipe in place of the model: whoever opens it waits for ever", hung, at_once(FIFO)),
+    Attack("deep-folders", "leaves folders that few programs can remove", suffered("LEFT"), at_once(DEEP)),
+    Attack("fifo", "a pipe in place of the model: whoever opens it waits for ever", suffered("HUNG"), at_once(FIFO)),
     Attack("sparse-model", "a model file of 4 TB that takes no room", looted, at_once(SPARSE)),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from tests.redteam.attack import (
     at_once,
     believed,
     scored,
-    touched,
+    suffered,
 )
 
 FULL_ATTENTION = ("is_causal=mask is None", "is_causal=False")
@@ -37,11 +37,6 @@ WITH_OPERATOR = """    class WithOperator(nn.Module):
             return self.model(tokens) + answers(tokens)
     val_bpb = prepare.hand_over(WithOperator())
 """
-
-
-def scorer_broke(outcome: Outcome) -> bool:
-    """The plain scorer ran out of memory or time instead of refusing."""
-    return "\nBROKEN\n" in outcome.log
 
 
 def reads_file(places: Places) -> bytes:
@@ -99,7 +94,7 @@ MODELS = (
     handed_over("not-a-number", "logits that compare with nothing", believed),
     handed_over("rare-not-a-number", "no number behind one token", believed),
     handed_over("infinite", "infinity at the answers", believed),
-    handed_over("huge-vocabulary", "a vocabulary of half a million tokens", scorer_broke),
-    handed_over("bomb", "asks for 16 GB on the way to its logits", scorer_broke),
+    handed_over("huge-vocabulary", "a vocabulary of half a million tokens", suffered("BROKEN")),
+    handed_over("bomb", "asks for 16 GB on the way to its logits", suffered("BROKEN")),
     handed_over("file-operator", "an operator that writes a file where it is scored", extended, reads_file),
 )  # fmt: skip
