@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from dialectic.errors import UsageError
+from dialectic.state.cage import Level
 
 FILE_NAME = "dialectic.toml"
 PREFIX = "DIALECTIC_"
@@ -51,6 +52,10 @@ class Settings(BaseSettings):
     """The file that the scripted agent and executor read."""
     executor: str = "local"
     seed: int = Field(default=1, ge=0)
+    sandbox: Level = "sealed"
+    """The highest level of the cage around a run that is used, as far as the machine has it."""
+    require_sandbox: Level = "none"
+    """The session is refused where the machine does not reach this level."""
     track: str | None = None
     """A tracking tool that is told about the session as well: mlflow, tensorboard or wandb."""
     adopt: bool = True

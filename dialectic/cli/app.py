@@ -20,7 +20,9 @@ from dialectic.cli.options import (
     Here,
     Number,
     Profile,
+    RequireSandbox,
     Root,
+    Sandbox,
     Script,
     Seed,
     SessionId,
@@ -81,6 +83,8 @@ def run(
     script: Script = None,
     executor: Executor = None,
     seed: Seed = None,
+    sandbox: Sandbox = None,
+    require_sandbox: RequireSandbox = None,
     track: Annotated[
         str | None, typer.Option(help="Tell mlflow, tensorboard or wandb as well.", show_default="none")
     ] = None,
@@ -106,6 +110,8 @@ def run(
         "script": script,
         "executor": executor,
         "seed": seed,
+        "sandbox": sandbox,
+        "require_sandbox": require_sandbox,
         "track": track,
         "adopt": adopt,
     }

@@ -74,6 +74,24 @@ Executor = Annotated[
 ]
 Script = Annotated[Path | None, typer.Option(help="What the scripted agent and executor read.")]
 Budget = Annotated[float | None, typer.Option(help="Seconds of training instead of the profile's own.")]
+SANDBOX_LEVELS = ("none", "limits", "files", "offline", "sealed")
+Sandbox = Annotated[
+    str | None,
+    typer.Option(
+        help=f"The most that keeps a run in its folder: {choices(SANDBOX_LEVELS)}.",
+        show_default="sealed",
+        autocompletion=lambda: list(SANDBOX_LEVELS),
+    ),
+]
+RequireSandbox = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LEVEL",
+        help="Refuse to run where the machine does not reach this level.",
+        show_default="none",
+        autocompletion=lambda: list(SANDBOX_LEVELS),
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of the session.", show_default="1")]
 Number = Annotated[str, typer.Argument(metavar="N", help="Number of the iteration: 2 or 002.")]
 Here = Path()

@@ -40,7 +40,8 @@ def opening(told: Announcement) -> str:
         likely = f"about {duration(told.likely_seconds)}, " if told.likely_seconds else ""
         most = f"at most {duration(told.longest_seconds)}"
         amount = f"{runs} of {duration(told.budget_seconds)} training, {likely}{most}"
-    return f"session {told.session_id} · {agent} · {profile} · corpus {told.corpus} · {amount}"
+    cage = f"sandbox {told.sandbox} · " if told.sandbox else ""
+    return f"session {told.session_id} · {agent} · {profile} · corpus {told.corpus} · {cage}{amount}"
 
 
 def resumed(finished: int) -> str:

@@ -24,6 +24,7 @@ LOG_NAME = "run.log"
 EVENTS_NAME = "live-events.ndjson"
 WORK_NAME = "work"
 
+LINKS = "{links}"
 PLACEHOLDER = re.compile(r"\{(python|work|private|links)\}")
 
 

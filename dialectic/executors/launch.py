@@ -125,13 +125,15 @@ def start_run(spec: Spec, output: int, answer: int) -> tuple[int, Cage | None]:
     os.close(error_write)
     told = os.read(error_read, 16)
     os.close(error_read)
+    if told:
+        os.waitpid(pid, 0)
+        raise OSError(int(told), os.strerror(int(told)), spec["command"][0])
+    if entry is None:
+        return pid, spec["cage"] and held_by(spec["cage"])
     try:
-        if told:
-            raise OSError(int(told), os.strerror(int(told)), spec["command"][0])
-        return pid, entry.watch() if entry else spec["cage"] and held_by(spec["cage"])
+        return pid, entry.watch()
     except (OSError, CageBrokenError):
         kill_group(pid, signal.SIGKILL)
-        kill(pid)
         os.waitpid(pid, 0)
         raise
 

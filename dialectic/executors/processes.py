@@ -25,9 +25,7 @@ class Process:
 
     __slots__ = ("born", "cpu_seconds", "parent", "pid", "rss_bytes", "threads")
 
-    def __init__(
-        self, pid: int, parent: int, cpu_seconds: float, rss_bytes: int, born: int, threads: int = 1
-    ) -> None:
+    def __init__(self, pid: int, parent: int, cpu_seconds: float, rss_bytes: int, born: int, threads: int = 1) -> None:
         self.pid = pid
         self.parent = parent
         self.cpu_seconds = cpu_seconds

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dialectic.errors import CorruptRecord
+from dialectic.loop.cage import caged_run, caged_scoring
 from dialectic.loop.house import House
 from dialectic.loop.jobs import await_job
 from dialectic.scorer.job import read_answer, scoring_job
@@ -177,7 +178,7 @@ def _score(house: House, plan: Plan, job: Job, number: int, result: Measurement)
         return None, Failure(
             kind="export", message="it ended well but handed no model over; train.py ends with prepare.hand_over(model)"
         )
-    record = await_job(house, scoring)
+    record = await_job(house, caged_scoring(house, scoring, model))
     result.wall_seconds += record.wall_seconds
     if record.failure.kind == "lost":
         return None, record.failure
@@ -204,7 +205,7 @@ def train_job(house: House, plan: Plan, k: int) -> Job:
     profile = house.profile
     number = plan.second_chance.runs + k
     place = make_folder(folder.run(k))
-    return Job(
+    job = Job(
         job_id=f"{house.session.id}:{iteration_label(plan.iteration)}:{number}",
         folder=str(place),
         command=["{python}", "train.py"],
@@ -228,6 +229,7 @@ def train_job(house: House, plan: Plan, k: int) -> Job:
         ),
         cores=max(1, int(profile.cores)),
     )
+    return caged_run(house, job)
 
 
 def common_environment(profile: ProfileFacts) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from dialectic import agents, executors, workspace
 from dialectic.config import Settings
 from dialectic.errors import UsageError, WorkspaceError
-from dialectic.loop import facts
+from dialectic.loop import cage, facts
 from dialectic.loop.house import KNOWLEDGE, House
 from dialectic.loop.measure import longest
 from dialectic.loop.memory import fold_sessions
@@ -41,17 +41,20 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
     read_knobs(train_py.decode("utf-8"))
     steering = read_steering(program.decode("utf-8"))
     profile, data, ready = facts.describe(root, settings.profile, settings.corpus, settings.budget)
+    held = cage.look(settings, executor.name, profile, root, Path(data.folder))
     check_hours(settings, profile)
     check_writable(root)
     if not ready:
         observer.note(f"preparing corpus {data.corpus} for profile {profile.name}: once, then it is kept in a cache")
         facts.prepare_data(root, profile.name, data.corpus)
     record = _record(root, session_id, settings, profile, data, (agent, executor), (train_py, prepare_py, program))
+    record = record.model_copy(update={"cage": held})
     session = Session.create(root, record, prepare_py, {BASE_TRAIN_PY: train_py} | script_of(settings))
     record = start_branch(session, record)
     graph = fold_sessions(root, observer)
     graph.add_session(record)
     observer.opened(record, announcement(record, settings, profile))
+    warn(record, observer)
     return House(
         root=root,
         settings=settings,
@@ -69,6 +72,12 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
         steering=steering,
         known={fingerprint: one.id for one in graph.history.experiments for fingerprint in one.plan.fingerprints},
     )
+
+
+def warn(record: SessionRecord, observer: Observer) -> None:
+    """Say what a run can still do where its cage is not whole."""
+    if told := cage.warning(record.cage):
+        observer.note(told)
 
 
 def start_branch(session: Session, record: SessionRecord) -> SessionRecord:
@@ -128,6 +137,7 @@ def announcement(record: SessionRecord, settings: Settings, profile: ProfileFact
         profile_reason=profile.reason,
         corpus=record.data.corpus if record.data else "",
         executor=record.executor,
+        sandbox=record.cage.level if record.cage else "",
         iterations=candidates,
         runs=runs,
         budget_seconds=profile.time_budget,

@@ -88,7 +88,7 @@ def write_result(
 ) -> Result:
     """Write the iteration's result down; ``left`` are fields that its author left to the numbers."""
     result = compose(house, plan, measurement, verdict, reflected, left)
-    write_run_files(house.session, plan, result)
+    write_run_files(house.session, plan, result, measurement.record.cage if measurement.record else None)
     _write_phase(house, plan, result, reflected[1])
     house.session.write_result(result)
     return result

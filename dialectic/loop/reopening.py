@@ -13,7 +13,7 @@ from pathlib import Path
 from dialectic import agents, workspace
 from dialectic.config import FIXED, Settings, SettingValue, resumed
 from dialectic.errors import CorruptRecord, DataError, SessionError, UsageError
-from dialectic.loop import facts
+from dialectic.loop import cage, facts
 from dialectic.loop.house import KNOWLEDGE, House
 from dialectic.loop.memory import fold_sessions
 from dialectic.loop.opening import (
@@ -26,6 +26,7 @@ from dialectic.loop.opening import (
     script_of,
     sha256,
     start_branch,
+    warn,
 )
 from dialectic.loop.staged import STAGED
 from dialectic.session import BASE_TRAIN_PY, LOGS, Iteration, Session, mend, unplanned
@@ -58,6 +59,7 @@ def reopen_house(session: Session, settings: Settings, given: Collection[str], o
         )
     steering = read_steering(program.decode("utf-8"))
     data = _prepared(session.root, settings, data, observer)
+    held = cage.look(settings, executor.name, profile, session.root, Path(data.folder))
     check_writable(session.root)
     history = session.history()
     check_total(settings, given, len(history) - 1)
@@ -70,7 +72,7 @@ def reopen_house(session: Session, settings: Settings, given: Collection[str], o
         record = start_branch(session, record)
     told = configuration(settings)
     kept = {name: value for name, value in record.config.items() if name in (*FIXED, "session", "script")}
-    record = record.model_copy(update={"data": data, "config": told | kept})
+    record = record.model_copy(update={"data": data, "config": told | kept, "cage": held})
     session.write_record(record)
     graph = fold_sessions(session.root, observer, resumed=session.id)
     house = House(
@@ -173,6 +175,7 @@ def _return_to(house: House, history: list[Iteration]) -> None:
         sweep(list(folder.glob(f"*{TEMPORARY}")))
     sweep(list((house.root / KNOWLEDGE).rglob(f"*{TEMPORARY}")))
     observer.opened(house.record, announcement(house.record, house.settings, house.profile, count))
+    warn(house.record, observer)
     observer.resumed([(plan, result) for plan, result, _ in finished])
     _set_phases(house, history)
     if house.planned is None:

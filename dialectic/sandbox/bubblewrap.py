@@ -6,7 +6,6 @@ unblocks it (:mod:`dialectic.sandbox.enter`), so a signal to the whole process g
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from dialectic.sandbox import paths
@@ -25,18 +24,18 @@ def wrap(
         user_namespace: whether to make one, which is how an ordinary user may make the others; without it the process
             inside may still change its user.
         read: paths to bind read-only.
-        hidden: paths that stay empty, where they lie inside of one of ``read``.
+        hidden: paths that stay empty where they lie inside of one of ``read``, unless they are one of them.
         write: paths to bind for writing.
         use: devices.
         shm: the folder that serves as ``/dev/shm``: on a disk that is measured and emptied.
     """
     command = [program, *NAMESPACES, "--die-with-parent"]
     command += ["--unshare-user"] if user_namespace else CHANGE_USER
-    command += ["--proc", "/proc", "--dev", "/dev", "--bind", shm, "/dev/shm"]  # noqa: S108
+    command += ["--proc", "/proc", "--dev", "/dev", "--bind", shm, paths.SHARED_MEMORY]
     bound: list[str] = []
     ways: list[str] = []
-    masks = [path for path in hidden if paths.inside(path, read)]
-    folders = [path for path in masks if os.path.isdir(path)]
+    masks = [path for path in hidden if path not in read and paths.inside(path, read)]
+    folders = [path for path in masks if Path(path).is_dir()]
     for path in sorted({*read, *masks, *write}, key=lambda path: (path.count("/"), path)):
         if path.startswith("/proc"):
             continue
@@ -62,8 +61,8 @@ def _bind(path: str, bound: list[str], masks: list[str]) -> list[str]:
     nearest = next((one for one in reversed(bound) if Path(path).is_relative_to(one)), "")
     if nearest and nearest not in masks:
         return []
-    if os.path.islink(path):
-        return ["--symlink", os.readlink(path), path]
+    if Path(path).is_symlink():
+        return ["--symlink", str(Path(path).readlink()), path]
     return ["--ro-bind", path, path]
 
 

@@ -129,7 +129,7 @@ def main(config_from: int, report_to: int) -> int:
     try:
         os.chdir(config["work"])
     except OSError as error:
-        report["failed"]["folder"] = error.strerror
+        report["failed"]["folder"] = str(error.strerror)
     os.write(report_to, json.dumps(report).encode() + b"\n")
     if report["failed"] and not config["trial"]:
         return REFUSED

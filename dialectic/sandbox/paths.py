@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import glob
-import os
 import sys
 import sysconfig
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import dialectic
@@ -32,6 +31,7 @@ SYSTEM_FACTS = ("/proc", "/sys/devices/system/cpu", "/sys/devices/system/node", 
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
+SHARED_MEMORY = "/dev/shm"  # noqa: S108
 ACCELERATORS = ("/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/kfd", "/dev/dri/*", "/dev/dxg")
 ACCELERATOR_FILES = (
     "/sys",
@@ -67,14 +67,17 @@ def accelerator(wanted: bool) -> tuple[list[str], list[str]]:
     """Devices to use and files to read for the machine's accelerators."""
     if not wanted:
         return [], []
-    return [path for one in ACCELERATORS for path in glob.glob(one)], [
-        path for one in ACCELERATOR_FILES for path in glob.glob(one)
-    ]
+    return _there(ACCELERATORS), _there(ACCELERATOR_FILES)
+
+
+def _there(patterns: Iterable[str]) -> list[str]:
+    return [str(path) for pattern in patterns for path in Path("/").glob(pattern.lstrip("/"))]
 
 
 def both(paths: Iterable[str]) -> list[str]:
     """Each path that is there as it is written and as it is without links; no duplicates, parents first."""
-    found = {name for path in paths if os.path.exists(path) for name in (os.path.abspath(path), os.path.realpath(path))}
+    there = [Path(path).absolute() for path in paths if Path(path).exists()]
+    found = {str(name) for path in there for name in (path, path.resolve())}
     return sorted(found, key=lambda path: (path.count("/"), path))
 
 
@@ -89,10 +92,10 @@ def closed(paths: Iterable[str], ways: bool) -> str:
     Of a folder what lies directly in it is looked at too.
     """
     for path in paths:
-        for one in [path, *(_entries(path) if os.path.isdir(path) else [])]:
-            mode = os.stat(one).st_mode if os.path.exists(one) else 0o5
-            if mode & (0o5 if os.path.isdir(one) else 0o4) != (0o5 if os.path.isdir(one) else 0o4):
-                return one
+        for one in (Path(path), *_entries(Path(path))):
+            needed = 0o5 if one.is_dir() else 0o4
+            if one.exists() and one.stat().st_mode & needed != needed:
+                return str(one)
         if ways:
             for parent in Path(path).parents:
                 if not parent.stat().st_mode & 0o1:
@@ -100,6 +103,5 @@ def closed(paths: Iterable[str], ways: bool) -> str:
     return ""
 
 
-def _entries(folder: str) -> list[str]:
-    with os.scandir(folder) as entries:
-        return [entry.path for entry in entries][:1000]
+def _entries(folder: Path) -> list[Path]:
+    return list(islice(folder.iterdir(), 1000)) if folder.is_dir() else []

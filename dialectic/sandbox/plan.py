@@ -72,7 +72,7 @@ def plan(cage: Cage, places: Places, memory_bytes: int | None) -> JsonObject:
         "work": places.work,
         # With a mount namespace there is nothing else to see; Landlock then keeps the writing in, and the signals.
         "read": ["/"] if wrapped else read,
-        "write": [*places.write, *(["/dev/shm"] if wrapped else [])],  # noqa: S108
+        "write": [*places.write, *([paths.SHARED_MEMORY] if wrapped else [])],
         "use": use,
         "landlock": "landlock" in applied,
         "sockets": wrapped if "system-call filter" in applied else None,
@@ -127,7 +127,7 @@ def _in_the_way(name: LayerName, found: Survey, cage: Cage, places: Places, read
     bare = not found.works("mount namespace")
     if name == "landlock" and bare:
         for path in paths.both(cage.hidden):
-            if above := paths.inside(path, read):
+            if path not in read and (above := paths.inside(path, read)):
                 return f"{path} lies in {above}, which must be readable"
     if name == "other user":
         needed = [*paths.both(paths.python()), *cage.read, *places.links.values(), *cage.home.values()]

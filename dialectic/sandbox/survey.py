@@ -98,9 +98,9 @@ def _try(program: str, user_namespace: bool) -> Survey | str:
     change_user = os.geteuid() == 0 and not user_namespace
     with _folders() as (work, private):
         read = paths.both([*paths.SYSTEM, *paths.SYSTEM_FACTS, *paths.python(), SANDBOX_FOLDER])
-        write = [work, f"{private}/home", f"{private}/tmp"]
+        write = [work, f"{private}/home"]
         prefix = bubblewrap.wrap(program, user_namespace, read, [], write, [], f"{private}/shm")
-        config = _config(work, ["/"], [*write, "/dev/shm"], change_user)  # noqa: S108
+        config = _config(work, ["/"], [*write, paths.SHARED_MEMORY], change_user)
         told = _report(start(prefix, config | {"sockets": True}))
     if isinstance(told, str):
         return told
@@ -142,11 +142,11 @@ def _macos() -> Survey:
 @contextlib.contextmanager
 def _folders() -> Iterator[tuple[str, str]]:
     with tempfile.TemporaryDirectory(prefix="dialectic-trial-") as name:
-        os.chmod(name, 0o755)
-        folder = os.path.realpath(name)
+        folder = Path(name).resolve()
+        folder.chmod(0o711)
         for part in ("work", "home", "tmp", "shm"):
-            (Path(folder) / part).mkdir(mode=0o777)
-        yield f"{folder}/work", folder
+            (folder / part).mkdir()
+        yield str(folder / "work"), str(folder)
 
 
 def _config(work: str, read: list[str], write: list[str], change_user: bool) -> JsonObject:

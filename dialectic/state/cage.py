@@ -77,7 +77,7 @@ class Cage(Value):
     hidden: list[str] = []
     """Absolute paths that it never sees, even inside of a folder that it may read."""
     home: dict[str, str] = {}
-    """Path below ``HOME`` → absolute path of a folder that may be read there, such as a cache that was filled before."""
+    """Path below ``HOME`` → absolute path of a folder that may be read there, such as a cache filled before."""
     accelerator: bool = False
     """Whether it may use the machine's accelerators."""
     processes: int = Field(default=1024, gt=0)

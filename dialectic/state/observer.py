@@ -25,6 +25,8 @@ class Announcement(Value):
     profile_reason: str
     corpus: str
     executor: str
+    sandbox: str = ""
+    """The level of the cage around a run; empty where nothing runs on this machine."""
     iterations: int
     """Candidates after the baseline; 0 for going on until stopped."""
     runs: int

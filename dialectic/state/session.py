@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from dialectic.state.base import JsonObject, Metrics, Record, Status, Text, Value, numeric_metrics, without_nulls
+from dialectic.state.cage import CageRecord
 
 
 class ProfileFacts(Value):
@@ -71,7 +72,7 @@ class AgentFacts(Value):
 class SessionRecord(Record):
     """``session.json``."""
 
-    nullable: ClassVar[frozenset[str]] = frozenset({"branch", "profile", "data", "machine"})
+    nullable: ClassVar[frozenset[str]] = frozenset({"branch", "profile", "data", "machine", "cage"})
 
     session_id: str
     branch: str | None = None
@@ -92,6 +93,8 @@ class SessionRecord(Record):
     prepare_sha256: str = ""
     program_sha256: str = ""
     base_train_sha256: str = ""
+    cage: CageRecord | None = None
+    """What holds its runs on this machine; null where nothing runs on it, and in older sessions."""
     git: GitFacts = GitFacts()
     config: dict[str, str | int | float | bool | None] = {}
 
