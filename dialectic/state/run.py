@@ -154,6 +154,8 @@ class CheckResult(Value):
 
     passed: bool
     value: float
+    limit: float = 0.0
+    """The largest ``value`` that passes (0 in older files, which do not tell)."""
 
 
 class Score(Record):
