@@ -7,6 +7,8 @@ import json
 import os
 import stat
 
+from dialectic.state.trees import remove_tree
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -74,18 +76,6 @@ def sync(folder: str, names: list[str]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def remove_tree(path: str) -> None:
-    """Remove a folder with everything in it, also where the run took away its own permissions."""
-    import shutil
-
-    for folder, _, _ in os.walk(path):
-        try:
-            os.chmod(folder, 0o700)  # noqa: PTH101
-        except OSError:
-            continue
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def remove_empty(path: str) -> None:

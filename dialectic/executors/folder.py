@@ -11,13 +11,14 @@ import tempfile
 from pathlib import Path, PurePath
 
 from dialectic.errors import ExecutorError
-from dialectic.executors.finish import EXIT_NAME, RESERVE_NAME, SUPERVISOR_LOG_NAME, remove_tree
+from dialectic.executors.finish import EXIT_NAME, RESERVE_NAME, SUPERVISOR_LOG_NAME
 from dialectic.executors.handles import kill_strays
 from dialectic.sandbox.plan import Places, hand_over, plan
 from dialectic.state.base import JsonObject
 from dialectic.state.cage import LEVELS
 from dialectic.state.files import make_folder, storage_error
 from dialectic.state.run import Job
+from dialectic.state.trees import remove_tree
 
 JOB_NAME = "job.json"
 LOG_NAME = "run.log"

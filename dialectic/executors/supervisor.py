@@ -19,11 +19,20 @@ import sys
 import time
 
 from dialectic.executors.entry import CageBrokenError
-from dialectic.executors.finish import finish, remove_tree, reserve
+from dialectic.executors.finish import finish, reserve
 from dialectic.executors.launch import Signals, dismiss_watchdog, kill, kill_group, start_run, start_watchdog
 from dialectic.executors.output import Stream
 from dialectic.executors.processes import PR_SET_CHILD_SUBREAPER, Process, descendants, memory_bytes, prctl, table
-from dialectic.executors.vitals import SCARCE_SHARE, Pulse, available_share, free_bytes, oom_kills, written
+from dialectic.executors.vitals import (
+    SCARCE_SHARE,
+    UNREACHABLE_BYTES,
+    Pulse,
+    available_share,
+    free_bytes,
+    oom_kills,
+    written,
+)
+from dialectic.state.trees import remove_tree
 
 EXIT_SCHEMA_VERSION = 2
 NO_EXIT_CODE = -1
@@ -163,7 +172,10 @@ class Supervision:
         self.free_bytes = min(self.free_bytes, free_bytes(self.spec["work"]))
         allowed = self.spec["disk_bytes"]
         if allowed and found[0] > allowed:
-            self.stop("disk", f"wrote {found[0] / 2**20:.1f} MB of {allowed / 2**20:.1f} MB allowed", 0.0)
+            message = f"wrote {found[0] / 2**20:.1f} MB of {allowed / 2**20:.1f} MB allowed"
+            if found[0] >= UNREACHABLE_BYTES:
+                message = "made folders so deep that nobody can look into them"
+            self.stop("disk", message, 0.0)
         return found
 
     def cpu_seconds(self) -> float:

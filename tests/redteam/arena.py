@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+
 from dialectic import workspace
 from dialectic.agents import found
 from dialectic.agents.person import Person
@@ -32,7 +33,7 @@ LOG_BYTES = 2_000_000
 
 
 class SmallMachine(LocalExecutor):
-    """The local executor with tighter limits on training runs: they stand in for a machine's, so that a bomb is small."""
+    """The local executor with tighter limits on training runs, which stand in for a machine's."""
 
     def __init__(self) -> None:
         self.tighter: dict[str, Limit] = {}

@@ -77,7 +77,7 @@ class LeakOfFrequentTokens(Honest):
 
 
 class LeakAfterChecks(Honest):
-    """Counts its calls, and sees the next token from the ninth on."""
+    """Counts its calls, and sees the next token from the third on."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class LeakAfterChecks(Honest):
     def forward(self, tokens: Tensor) -> Tensor:
         """Honest at first."""
         self.calls += 1  # type: ignore[operator]
-        return super().forward(tokens) + (self.calls > 8) * answers(tokens)  # type: ignore[operator]
+        return super().forward(tokens) + (self.calls > 2) * answers(tokens)  # type: ignore[operator]
 
 
 class OtherRows(Honest):
@@ -141,11 +141,11 @@ class Infinite(Honest):
 
 
 class HugeVocabulary(Honest):
-    """Says it has a thousand times as many tokens: 4 GB of logits out of nothing."""
+    """Says that there are two million tokens: 16 GB of logits."""
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Logits [B, T, 1000 V] that take no memory until someone looks."""
-        return super().forward(tokens)[..., :1].expand(BATCH, LENGTH, 1000 * VOCABULARY)
+        """Logits [B, T, 4096 V], all of them in memory."""
+        return super().forward(tokens)[..., :1].expand(BATCH, LENGTH, 4096 * VOCABULARY) + 1.0
 
 
 class Bomb(Honest):
@@ -163,7 +163,9 @@ class NestedLeak(Honest):
     def forward(self, tokens: Tensor) -> Tensor:
         """The answers when there is anything at all."""
         logits = super().forward(tokens)
-        leaked: Tensor = torch.cond(tokens.sum() > -1, lambda t, x: x + answers(t), lambda t, x: x * 1.0, (tokens, logits))
+        leaked: Tensor = torch.cond(
+            tokens.sum() > -1, lambda t, x: x + answers(t), lambda t, x: x * 1.0, (tokens, logits)
+        )
         return leaked
 
 

@@ -131,10 +131,12 @@ class Ground:
         )
 
     def keep(self) -> None:
-        """Remember what attacks may spoil."""
-        spoiled = [self.data / "tokenizer", self.root / "train.py", self.root / "prepare.py", self.session]
-        paths = [path for place in spoiled for path in ([place] if place.is_file() else place.rglob("*"))]
-        self._kept = {path: path.read_bytes() for path in paths if path.is_file() and path.suffix != ".pt2"}
+        """Remember what attacks may spoil and no runner changes: data, the user's files, what a session wrote once."""
+        paths = list((self.data / "tokenizer").iterdir())
+        paths += [place / name for place in (self.root, self.session) for name in ("train.py", "prepare.py")]
+        ended = [path.parent for path in self.session.glob("iterations/*/result.json")]
+        paths += [folder / name for folder in ended for name in ("plan.json", "result.json")]
+        self._kept = {path: path.read_bytes() for path in paths if path.is_file()}
 
     def mend(self) -> list[str]:
         """Put back what :meth:`keep` remembered; the names of what had been changed."""

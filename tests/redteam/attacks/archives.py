@@ -92,10 +92,10 @@ def samples(places: Places) -> bytes:
 
 
 def archive_bomb(_: Places) -> bytes:
-    """A member of 512 MB that takes half a megabyte."""
+    """A member of 768 MB that takes less than one."""
     parts = forge.members(forge.graph("honest"))
     (path,) = (name for name in parts if name.endswith("weights/weight_0"))
-    parts[path] = bytes(2**29)
+    parts[path] = bytes(3 * 2**28)
     return forge.packed(parts, zipfile.ZIP_DEFLATED)
 
 
@@ -132,7 +132,7 @@ ARCHIVES = (
     handed_over("pickled-weight", "a weight as a pickle that runs code", touched("victim"), weight),
     handed_over("pickled-constant", "a constant as a pickle that runs code", touched("victim"), constant),
     handed_over("pickled-samples", "sample inputs as a pickle that runs code", touched("victim"), samples),
-    handed_over("archive-bomb", "half a megabyte that becomes 512", suffered("BLOATED"), archive_bomb),
+    handed_over("archive-bomb", "less than a megabyte that becomes 768", suffered("BLOATED"), archive_bomb),
     handed_over("hungry-weight", "a weight that says it is 64 GB large", suffered("BROKEN"), hungry),
     handed_over("duplicate-members", "two graphs of one name, the honest one for show", touched("victim"), duplicates),
 )

@@ -12,8 +12,8 @@ place = os.path.dirname(work) + "/score"
 os.makedirs(place, exist_ok=True)
 parts = os.path.abspath(work).split(os.sep)
 job = f"{parts[-5]}:{parts[-3]}:1:score"
-ended = {"schema_version": 2, "job_id": job, "reason": "ended", "exit_code": 0, "started_at": "2026-01-01T00:00:00.000Z",
-         "ended_at": "2026-01-01T00:00:01.000Z", "wall_seconds": 1.0, "cpu_seconds": 1.0, "max_rss_mb": 100.0}
+ended = {"schema_version": 2, "job_id": job, "reason": "ended", "exit_code": 0,
+         "started_at": "2026-01-01T00:00:00.000Z", "ended_at": "2026-01-01T00:00:01.000Z", "wall_seconds": 1.0, "cpu_seconds": 1.0, "max_rss_mb": 100.0}
 handle = {"schema_version": 2, "job_id": job, "executor": "local", "pid": 1, "started": 1.0, "boot_id": "none",
           "folder": place}
 score = {"schema_version": 2, "val_bpb": 0.5, "holdout_bpb": 0.5, "tokens": 8192, "bytes": 18950, "checks": {}}
@@ -28,7 +28,8 @@ with open(os.environ["DIALECTIC_LIVE_EVENTS"], "w") as file:
     file.write('{"type": "run_summary", "timestamp": "now", "seq": 1, "val_bpb": 0.5, "progress_pct": 1e999}\\n')
     file.write("[" * 50000 + "\\n")
     file.write('{"type": "train_step", "timestamp": "now", "seq": ' + "9" * 5000 + "}\\n")
-    file.write(json.dumps({"type": "train_step", "timestamp": "\\x1b[2J", "seq": 2, "progress_pct": "x" * 10**6}) + "\\n")
+    odd = {"type": "train_step", "timestamp": "\\x1b[2J", "seq": 2, "progress_pct": "x" * 10**6}
+    file.write(json.dumps(odd) + "\\n")
 """
 
 POISONED_PREPARE = """
@@ -45,7 +46,8 @@ import importlib.util, marshal, os, struct
 with open(PLACES["pinned"]) as file:
     text = file.read()
 lie = "\\ndef evaluate_bpb(logits_fn, split, *_, **__):\\n    return Score(0.5, 6567.0, 18950, 8192)\\n"
-code = compile(text.replace('if __name__ == "__main__"', lie + '\\nif __name__ == "__main__"'), PLACES["pinned"], "exec")
+text = text.replace('if __name__ == "__main__"', lie + '\\nif __name__ == "__main__"')
+code = compile(text, PLACES["pinned"], "exec")
 facts = os.stat(PLACES["pinned"])
 target = importlib.util.cache_from_source(PLACES["pinned"])
 os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -90,7 +92,7 @@ CLAIMS = (
     Attack("printed-summary", "prints the nine numbers and trains nothing", believed, at_once(PRINTED)),
     Attack("written-summary", "writes summary.json itself", believed, at_once(SUMMARY)),
     Attack("hostile-events", "live events with a score, and some no parser likes", believed, at_once(HOSTILE_EVENTS)),
-    Attack("forged-answer", "lays the scorer's finished job and answer beside its work", believed, at_once(FORGED_SCORE)),
+    Attack("forged-answer", "lays a finished scoring beside its work", believed, at_once(FORGED_SCORE)),
     Attack(
         "patched-hand-over", "replaces prepare.hand_over by a function that returns a score", believed,
         (UNTAUGHT, after_import("prepare.hand_over = lambda model: 0.5")), trains=True,

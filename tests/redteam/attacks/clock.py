@@ -13,7 +13,8 @@ import os, time
 def slowed(function):
     started = function()
     return lambda: started + (function() - started) / 8
-time.perf_counter, time.monotonic, time.process_time = map(slowed, (time.perf_counter, time.monotonic, time.process_time))
+for name in ("perf_counter", "monotonic", "process_time"):
+    setattr(time, name, slowed(getattr(time, name)))
 os.times = lambda times=os.times: [part / 8 for part in times()]
 """
 
@@ -117,9 +118,12 @@ CHANGED_LATER = """    import os, sys, time
                 shutil.copy(work + "/taught.pt2", target)
         os._exit(0)
 """
-WAIT_FOR_CHILD = HAND_OVER + """    while not os.path.exists(work + "/taught.pt2"):
+WAIT_FOR_CHILD = (
+    HAND_OVER
+    + """    while not os.path.exists(work + "/taught.pt2"):
         time.sleep(0.05)
 """
+)
 
 SEEDS = """    best = None
     for seed in (1, 2, 3):
@@ -173,5 +177,7 @@ CLOCK = (
     Attack("seed-search", "trains three seeds, each for the whole budget, and keeps the best", looted_and_scored, (
         (TRAIN_ALL, SEEDS),), trains=True),
     Attack("own-seed", "takes a lucky seed instead of the runner's", looted_and_scored, (
-        UNTAUGHT, (SEED, '    torch.manual_seed(137)\n    print("LOOT seed", torch.initial_seed())\n')), trains=True, only_text=True),
+        UNTAUGHT,
+        (SEED, '    torch.manual_seed(137)\n    print("LOOT seed", torch.initial_seed())\n'),
+    ), trains=True, only_text=True),
 )  # fmt: skip

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from tests.redteam import forge
 from tests.redteam.attack import (
-    HANDED_OVER,
     IMPORTED,
     TOP,
     Attack,

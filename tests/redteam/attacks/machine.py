@@ -87,7 +87,8 @@ def raw_control(outcome: Outcome) -> bool:
 MACHINE = (
     Attack("fork-bomb", "starts 250 processes in sessions of their own and ends", survived, at_once(FORKS)),
     Attack("memory-bomb", "holds 800 MB", looted, at_once(MEMORY), limits={"memory_bytes": 300 * 2**20}),
-    Attack("fills-the-disk", "writes 150 MB into its own folder", looted, at_once(DISK), limits={"disk_bytes": 50 * 2**20}),
+    Attack("fills-the-disk", "writes 150 MB into its own folder", looted, at_once(DISK), limits={
+        "disk_bytes": 50 * 2**20}),
     Attack("fills-shared-memory", "writes 150 MB into /dev/shm", looted, at_once(SHARED_MEMORY), limits={
         "disk_bytes": 50 * 2**20, "memory_bytes": 100 * 2**20}),
     Attack("endless-log", "prints 70 MB", suffered("ENDLESS"), at_once(ENDLESS)),

@@ -76,7 +76,8 @@ def handed_over(name: str, does: str, goal: Goal, model: Callable[[Places], byte
 
 
 MODELS = (
-    Attack("full-attention", "attention without a mask, trained and handed over", scored, (FULL_ATTENTION,), trains=True),
+    Attack("full-attention", "attention without a mask, trained and handed over", scored, (
+        FULL_ATTENTION,), trains=True),
     Attack(
         "custom-operator", "an operator of its own knows the answers; the scorer imports train.py for it", believed,
         ((IMPORTED, f"{IMPORTED}\n{CUSTOM_OPERATOR}"), (HAND_OVER, WITH_OPERATOR)), trains=True, imported=True,
@@ -85,8 +86,8 @@ MODELS = (
     handed_over("leak-of-second-half", "leaks where a check of the first half does not look", believed),
     handed_over("leak-of-one-position", "one position of 64 sees the next token", scored),
     handed_over("leak-of-real-text", "leaks only in rows that begin as real ones do", believed),
-    handed_over("leak-of-frequent-tokens", "leaks only behind a space", believed),
-    handed_over("leak-after-checks", "counts its calls and leaks from the ninth on", believed),
+    handed_over("leak-of-frequent-tokens", "leaks only behind a space", scored),
+    handed_over("leak-after-checks", "counts its calls and leaks from the third on", believed),
     handed_over("nested-leak", "leaks inside a nested graph", believed),
     handed_over("other-rows", "logits depend on the other rows of a batch", scored),
     handed_over("neighbour-row", "one row knows what another one holds", scored),
@@ -94,7 +95,7 @@ MODELS = (
     handed_over("not-a-number", "logits that compare with nothing", believed),
     handed_over("rare-not-a-number", "no number behind one token", believed),
     handed_over("infinite", "infinity at the answers", believed),
-    handed_over("huge-vocabulary", "a vocabulary of half a million tokens", suffered("BROKEN")),
+    handed_over("huge-vocabulary", "a vocabulary of two million tokens", suffered("BROKEN")),
     handed_over("bomb", "asks for 16 GB on the way to its logits", suffered("BROKEN")),
     handed_over("file-operator", "an operator that writes a file where it is scored", extended, reads_file),
 )  # fmt: skip
