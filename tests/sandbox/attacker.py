@@ -33,7 +33,7 @@ def write_outside() -> None:
 
 @attack
 def write_into_shared_memory() -> None:
-    path = Path("/dev/shm", PLACES["token"])  # noqa: S108
+    path = Path("/dev/shm", PLACES["token"])
     path.write_text("x")
     path.unlink()
     assert PLACES["level"] != "sealed"  # it has one of its own there
@@ -81,7 +81,7 @@ def read_the_environment_of_the_runner() -> str:
 
 @attack
 def list_a_folder() -> list[str]:
-    return os.listdir(PLACES["outside"])
+    return sorted(path.name for path in Path(PLACES["outside"]).iterdir())
 
 
 @attack
@@ -137,8 +137,7 @@ def limit_a_process() -> None:
 
 @attack
 def see_other_processes() -> None:
-    os.stat(f"/proc/{PLACES['runner']}/cmdline")
-    assert PLACES["runner"] in os.listdir("/proc")
+    assert PLACES["runner"] in [path.name for path in Path("/proc").iterdir()]
     assert Path(f"/proc/{PLACES['runner']}/cmdline").read_bytes() == bytes.fromhex(PLACES["command"])
 
 
@@ -146,14 +145,14 @@ def see_other_processes() -> None:
 def mount_something() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.unshare(0x10020000)
-    if libc.mount(b"tmpfs", os.getcwd().encode(), b"tmpfs", 0, None):
+    if libc.mount(b"tmpfs", str(Path.cwd()).encode(), b"tmpfs", 0, None):
         raise OSError(ctypes.get_errno(), "mount")
-    libc.umount2(os.getcwd().encode(), 2)
+    libc.umount2(str(Path.cwd()).encode(), 2)
 
 
 @attack
 def write_a_huge_file() -> None:
-    with open("huge", "wb") as stream:
+    with Path("huge").open("wb") as stream:
         stream.truncate(64 * 2**20)
         stream.seek(64 * 2**20)
         stream.write(b"x")
@@ -163,7 +162,7 @@ def write_a_huge_file() -> None:
 def open_many_files() -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(300):
-            stack.enter_context(open(os.devnull))
+            stack.enter_context(Path(os.devnull).open())
 
 
 def main() -> None:

@@ -51,7 +51,7 @@ def run(job: Job) -> RunRecord:
 
 def caged_job(folder: Path, code: str, level: Level = "sealed", **fields: object) -> Job:
     """A job of Python code in a cage."""
-    cage = Cage(level=level, **{name: fields.pop(name) for name in list(fields) if name in Cage.model_fields})  # type: ignore[arg-type]
+    cage = Cage(level=level, **{name: fields.pop(name) for name in list(fields) if name in Cage.model_fields})
     limits = {"wall_seconds": 60.0, "grace_seconds": 5.0}
     limits |= {name: fields.pop(name) for name in list(fields) if name in Limits.model_fields}  # type: ignore[misc]
     job = {
@@ -114,7 +114,7 @@ def attacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     udp = _answering(socket.SOCK_DGRAM, socket.AF_INET, ("127.0.0.1", 0))
     by_path = _answering(socket.SOCK_STREAM, socket.AF_UNIX, str(short / "s"))
     abstract = _answering(socket.SOCK_STREAM, socket.AF_UNIX, "\0" + token)
-    os.chmod(short / "s", 0o777)
+    (short / "s").chmod(0o777)
     places = {name: str(path) for name, path in files.items()} | {
         "level": level,
         "links": "{links}",

@@ -46,7 +46,7 @@ BY_LANDLOCK_VERSION = {
 
 @pytest.mark.parametrize("name", sorted(STOPPED_FROM))
 def test_a_level_stops_what_it_says(attacked: Attacked, name: str) -> None:
-    stops = LEVELS.index(attacked.level) >= LEVELS.index(STOPPED_FROM[name])  # type: ignore[arg-type]
+    stops = LEVELS.index(attacked.level) >= LEVELS.index(STOPPED_FROM[name])
     if not stops and attacked.told[name] and name in OF_EQUALS and os.geteuid() == 0:
         pytest.skip("root without its capabilities may not do this to root with them")
     assert bool(attacked.told[name]) == stops, attacked.told[name]
@@ -56,7 +56,7 @@ def test_a_level_stops_what_it_says(attacked: Attacked, name: str) -> None:
 def test_newer_landlocks_stop_more(attacked: Attacked, name: str) -> None:
     version, level = BY_LANDLOCK_VERSION[name]
     place = LEVELS.index(attacked.level)
-    if place >= LEVELS.index(level) or (place >= LEVELS.index("files") and landlock.version() >= version):  # type: ignore[arg-type]
+    if place >= LEVELS.index(level) or (place >= LEVELS.index("files") and landlock.version() >= version):
         assert attacked.told[name]
     elif place < LEVELS.index("files"):
         assert attacked.told[name] == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -109,10 +110,18 @@ while not os.path.exists(os.environ["TMPDIR"] + "/there"):
 
 
 def test_a_daemon_does_not_outlive_its_run(tmp_path: Path, level: Level) -> None:
-    before = {process.pid for process in psutil.process_iter()}
     run(caged_job(tmp_path / "run", DAEMON, level))
-    left = [process for process in psutil.process_iter() if process.pid not in before and not gone(process.pid)]
-    assert not [process for process in left if DAEMON in process.cmdline()]
+    assert running(DAEMON) == []
+
+
+def running(code: str) -> list[int]:
+    """Processes of Python that execute this code."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if code in process.cmdline():
+                found.append(process.pid)
+    return found
 
 
 def test_a_killed_supervisor_takes_the_run_along(tmp_path: Path, level: Level) -> None:
@@ -154,7 +163,7 @@ time.sleep(60)
 def test_memory_is_limited_for_one_process_and_for_all(tmp_path: Path, level: Level) -> None:
     one = run(caged_job(tmp_path / "one", "bytearray(900 * 2**20)", level, memory_bytes=500 * 2**20))
     assert one.failure.kind == "out-of-memory"
-    code = "import os, time\nfor _ in range(3):\n    if os.fork() == 0: break\nheld = bytearray(90 * 2**20)\ntime.sleep(60)"
+    code = "import os, time; all(os.fork() for _ in range(3)); held = bytearray(90 * 2**20); time.sleep(60)"
     every = run(caged_job(tmp_path / "every", code, level, memory_bytes=200 * 2**20))
     assert every.failure.message.endswith("MB of 200 MB allowed")
 
@@ -277,7 +286,7 @@ subprocess.run(["./a"], check=True)
 def test_a_candidate_sees_neither_the_package_nor_its_session(tmp_path: Path) -> None:
     needs("sealed")
     hidden = Path(paths.package_root())
-    code = f"import os; print(sorted(os.listdir({str(hidden)!r} + '/dialectic')), os.path.exists({str(hidden)!r} + '/README.md'))"
+    code = f"import os; os.chdir({str(hidden)!r}); print(sorted(os.listdir('dialectic')), os.path.exists('README.md'))"
     if hidden.name == "site-packages":
         pytest.skip("an installed package is among the libraries")
     run(caged_job(tmp_path / "run", code))
