@@ -261,6 +261,8 @@ def utc_now() -> str:
 
 def main(folder: str) -> int:
     """Supervise one run; the exit code is 0 when ``exit.json`` was written or nothing was to be started."""
+    # What the runner's parents left open, a terminal or somebody's socket, is no business of a run.
+    os.closerange(3, min(os.sysconf("SC_OPEN_MAX"), 65_536))
     signals = Signals()
     line = sys.stdin.buffer.readline()
     if not line.endswith(b"\n"):

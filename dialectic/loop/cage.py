@@ -10,6 +10,7 @@ from dialectic.config import Settings
 from dialectic.errors import ExecutorError
 from dialectic.executors.folder import LINKS
 from dialectic.loop.house import KNOWLEDGE, House
+from dialectic.loop.kernels import with_kernels
 from dialectic.sandbox.plan import forecast
 from dialectic.session import LOGS
 from dialectic.state.cage import LEVELS, Cage, CageRecord, Level
@@ -79,8 +80,10 @@ def _missing(record: CageRecord) -> Iterator[str]:
 
 def caged_run(house: House, job: Job) -> Job:
     """A training run in its cage: it reads the two folders behind its links, and nothing else that is ours."""
-    cage = cage_of(house.settings, house.profile, house.root, Path(house.data.folder))
-    return job.model_copy(update={"cage": cage.model_copy(update={"file_bytes": job.limits.disk_bytes})})
+    data = Path(house.data.folder)
+    cage = cage_of(house.settings, house.profile, house.root, data)
+    job = job.model_copy(update={"cage": cage.model_copy(update={"file_bytes": job.limits.disk_bytes})})
+    return with_kernels(job, data) if house.profile.device == "cuda" else job
 
 
 def caged_scoring(house: House, job: Job, model: Path) -> Job:

@@ -8,7 +8,7 @@ from pathlib import Path
 from dialectic import agents, executors, workspace
 from dialectic.config import Settings
 from dialectic.errors import UsageError, WorkspaceError
-from dialectic.loop import cage, facts
+from dialectic.loop import cage, facts, kernels
 from dialectic.loop.house import KNOWLEDGE, House
 from dialectic.loop.measure import longest
 from dialectic.loop.memory import fold_sessions
@@ -47,6 +47,8 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
     if not ready:
         observer.note(f"preparing corpus {data.corpus} for profile {profile.name}: once, then it is kept in a cache")
         facts.prepare_data(root, profile.name, data.corpus)
+    if held is not None:
+        kernels.fetch(profile, Path(data.folder), observer)
     record = _record(root, session_id, settings, profile, data, (agent, executor), (train_py, prepare_py, program))
     record = record.model_copy(update={"cage": held})
     session = Session.create(root, record, prepare_py, {BASE_TRAIN_PY: train_py} | script_of(settings))

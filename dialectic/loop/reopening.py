@@ -13,7 +13,7 @@ from pathlib import Path
 from dialectic import agents, workspace
 from dialectic.config import FIXED, Settings, SettingValue, resumed
 from dialectic.errors import CorruptRecord, DataError, SessionError, UsageError
-from dialectic.loop import cage, facts
+from dialectic.loop import cage, facts, kernels
 from dialectic.loop.house import KNOWLEDGE, House
 from dialectic.loop.memory import fold_sessions
 from dialectic.loop.opening import (
@@ -61,6 +61,8 @@ def reopen_house(session: Session, settings: Settings, given: Collection[str], o
     data = _prepared(session.root, settings, data, observer)
     held = cage.look(settings, executor.name, profile, session.root, Path(data.folder))
     check_writable(session.root)
+    if held is not None:
+        kernels.fetch(profile, Path(data.folder), observer)
     history = session.history()
     check_total(settings, given, len(history) - 1)
     if not any(result for _, result, _ in history):
