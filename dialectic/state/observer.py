@@ -72,7 +72,7 @@ class Observer(Protocol):
     def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
         """The session goes on after these iterations; told once, after :meth:`opened`, and only when it was resumed."""
 
-    def phase(self, iteration: int, phase: Phase, k: int, of: RunOf) -> None:
+    def phase(self, iteration: int, phase: Phase, k: int, of: RunOf = "candidate") -> None:
         """A phase begins; ``k`` is the number of the run, where there is one, within the iteration or among the final
         pairs, else 1, and ``of`` whose ``train.py`` it trains."""
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from dialectic.state.confirmation import Confirmation, Pair
-from dialectic.verdict.belief import Belief
+from dialectic.verdict.belief import Belief, pooled
 
 COVERAGE = 0.95
 
@@ -40,6 +43,33 @@ def confirm(pairs: Sequence[Pair], belief: Belief | None = None) -> Confirmation
         high=None if half is None else mean + half,
         degrees_of_freedom=freedom,
         method=_method(len(differences), freedom),
+    )
+
+
+def informed(belief: Belief, pairs: Sequence[Pair]) -> Belief:
+    """The belief with the runs of the pairs as further evidence about baseline and incumbent, for the adoption.
+
+    The session's own verdicts go on without it: the pairs stay fresh.
+    """
+    if belief.mean is None or not pairs:
+        return belief
+    values = [[pair.baseline for pair in pairs], [pair.incumbent for pair in pairs]]
+    spreads = [pooled(runs) for runs in values]
+    belief = replace(
+        belief,
+        sum_squares=belief.sum_squares + sum(squares for squares, _ in spreads),
+        freedom=belief.freedom + sum(freedom for _, freedom in spreads),
+    )
+    mean, covariance = np.array(belief.mean), np.array(belief.covariance)
+    for index, runs in enumerate(values):
+        gain = covariance[:, index] / (covariance[index, index] + belief.noise**2 / len(runs))
+        mean = mean + gain * (float(np.mean(runs)) - mean[index])
+        covariance = covariance - np.outer(gain, covariance[index, :])
+    (base, shared), (_, own) = covariance
+    return replace(
+        belief,
+        mean=(float(mean[0]), float(mean[1])),
+        covariance=((float(base), float(shared)), (float(shared), float(own))),
     )
 
 
