@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
 from dialectic.state.base import (
     Claim,
+    Compared,
     Decision,
     FilledBy,
     FilledText,
@@ -31,9 +32,19 @@ from dialectic.state.run import NO_EXIT_CODE, Failure, Score
 class ScoredRun(Value):
     """One scored run that took part in a verdict."""
 
-    of: Literal["candidate", "incumbent"]
+    of: Compared
     seed: int
     val_bpb: float
+    k: int = 0
+    """Number of the run within its iteration; 0 in older files."""
+
+
+class FailedRun(Value):
+    """A repeat that was bought and has no score: the iteration is decided without it."""
+
+    of: Compared
+    k: int
+    failure: Failure
 
 
 class Estimate(Value):
@@ -137,6 +148,7 @@ class Result(Record):
     verdict: Verdict
     prediction_score: PredictionScore | None = None
     cost: Cost = Cost()
+    failed_repeats: list[FailedRun] = []
     second_chance: SecondChance = SecondChance()
     """The plan's: of kind ``none`` where the first attempt stands (and in older files)."""
     filled_by: dict[str, FilledBy] = {}
