@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dialectic.errors import CorruptRecord
+from dialectic.loop.clock import Yardstick, beside, doubts, false_claim, overspent, yardstick
 from dialectic.loop.house import House
 from dialectic.loop.jobs import await_job
 from dialectic.scorer.job import read_answer, scoring_job
@@ -23,6 +24,7 @@ from dialectic.state.plan import Plan
 from dialectic.state.result import FailedRun, ScoredRun
 from dialectic.state.run import NO_EXIT_CODE, Failure, Job, Limits, LiveEvent, RunNote, RunRecord, Score
 from dialectic.state.session import ProfileFacts
+from dialectic.state.signs import Sign
 from dialectic.verdict import baseline_runs
 
 START_SECONDS = {"cpu": 60.0, "mps": 300.0, "cuda": 600.0}
@@ -30,8 +32,6 @@ START_SECONDS = {"cpu": 60.0, "mps": 300.0, "cuda": 600.0}
 SCORE_SECONDS = {"cpu": 180.0, "mps": 600.0, "cuda": 900.0}
 CPU_CLOCK_STRETCH = 4.0
 """On the CPU clock the wall limit is this many budgets: others may be using the machine."""
-CPU_CLOCK_SLACK = 1.25
-"""CPU time a core that a run may use, in budgets, beside its start and its export."""
 GRACE_SECONDS = 10.0
 HANG_SECONDS = {"cpu": 120.0, "mps": 180.0, "cuda": 300.0}
 """How long a run may give no sign of life; live events come every second, so only a start can be silent for long."""
@@ -62,6 +62,9 @@ class Measurement:
     train_seconds: float = 0.0
     wall_seconds: float = 0.0
     """Of all runs and their scoring, as their records say: a session that was stopped in between counts no pause."""
+    beside_seconds: float = 0.0
+    """What the run that needed most used beside its training, on the budget's clock."""
+    signs: list[Sign] = field(default_factory=list)
 
     @property
     def made(self) -> int:
@@ -96,18 +99,6 @@ def longest(profile: ProfileFacts, runs: int) -> float:
     return runs * (wall_limit(profile) + SCORE_SECONDS[profile.device] + 2 * GRACE_SECONDS)
 
 
-def overspent(profile: ProfileFacts, record: RunRecord) -> Failure | None:
-    """Why a run's time cannot be true: CPU time is measured from outside, whatever train.py says of its clock."""
-    used = record.cpu_seconds / max(1, int(profile.cores))
-    allowed = CPU_CLOCK_SLACK * profile.time_budget + START_SECONDS[profile.device]
-    if profile.clock != "cpu" or used <= allowed:
-        return None
-    told = (
-        f"it used {used:.0f} s of CPU time a core; {profile.time_budget:g} s of training allow {allowed:.0f} s in all"
-    )
-    return Failure(kind="timeout", message=told)
-
-
 def run_seed(session_seed: int, iteration: int | str, k: int) -> int:
     """A run's seed: a hash of session seed, iteration and run number, so it is never used twice nor chosen."""
     digest = hashlib.sha256(f"{session_seed}:{iteration}:{k}".encode()).digest()
@@ -134,6 +125,8 @@ class Ended:
     record: RunRecord
     score: Score | None
     wall_seconds: float
+    signs: list[Sign]
+    """Claims that do not agree with what was seen."""
 
 
 def measure(house: House, plan: Plan) -> Measurement:
@@ -171,6 +164,8 @@ def measure_once(house: House, plan: Plan, result: Measurement, of: Compared = "
     failure = ended.failure
     result.train_seconds += ended.record.metrics.get("training_seconds", 0.0)
     result.wall_seconds += ended.wall_seconds
+    result.beside_seconds = max(result.beside_seconds, beside(house.profile, ended.record))
+    result.signs += ended.signs
     if k == 1:
         result.record, result.failure, result.score, result.status = ended.record, failure, ended.score, ended.status
     if ended.score is not None:
@@ -179,7 +174,7 @@ def measure_once(house: House, plan: Plan, result: Measurement, of: Compared = "
         result.failed_repeats.append(FailedRun(of=of, k=number, failure=failure))
     if failure.kind != "none":
         house.observer.note(f"run {number} of iteration {iteration} has no score ({failure.kind}): {failure.message}")
-    if failure.kind == "check" and of == "candidate" and iteration > 1:
+    if failure.kind in ("check", "claims") and of == "candidate" and iteration > 1:
         result.failure, result.status, result.score, result.runs = failure, "rejected", None, []
     return failure
 
@@ -230,9 +225,11 @@ def train_and_score(
     left(record)
     status: Status = record.status
     failure, score, seconds = record.failure, None, record.wall_seconds
-    too_long = overspent(house.profile, record) if status == "completed" else None
-    if too_long is not None:
-        status, failure = "timed_out", too_long
+    # The baseline is the yardstick: what it needs beside its training is not held against itself.
+    base = yardstick(house) if run.experiment_id != house.experiment_id(1) else Yardstick()
+    if status == "completed":
+        failure = overspent(house.profile, record, base) or false_claim(house.profile, record, base) or failure
+        status = {"timeout": "timed_out", "claims": "rejected"}.get(failure.kind, status)  # type: ignore[assignment]
     if status == "completed":
         enter("score")
         score, failure, scoring = _score(house, job)
@@ -241,7 +238,8 @@ def train_and_score(
         status = {"none": "completed", "check": "rejected"}.get(failure.kind, "failed")  # type: ignore[assignment]
     remove_work(Path(job.folder))
     house.longest_run = max(house.longest_run, seconds)
-    return Ended(status, failure, record, score, seconds)
+    signs = doubts(house.profile, record, run.folder, base)
+    return Ended(status, failure, record, score, seconds, signs)
 
 
 def _progress(profile: ProfileFacts, event: LiveEvent) -> float:

@@ -27,6 +27,7 @@ from dialectic.state.base import (
 )
 from dialectic.state.plan import NOT_RECORDED, SecondChance, TranscendentRecord
 from dialectic.state.run import NO_EXIT_CODE, Failure, Score
+from dialectic.state.signs import Sign
 
 
 class ScoredRun(Value):
@@ -98,6 +99,9 @@ class Cost(Value):
     llm_tokens_in: int = 0
     llm_tokens_out: int = 0
     usd: float | None = 0.0
+    beside_seconds: float = 0.0
+    """What a run used beside its training (start, warm-up, export) on the budget's clock: in all, as measured from
+    outside, less what it says it trained. Of several runs the largest; 0 where nobody knows (and in older files)."""
 
 
 class Reflection(Value):
@@ -149,6 +153,8 @@ class Result(Record):
     prediction_score: PredictionScore | None = None
     cost: Cost = Cost()
     failed_repeats: list[FailedRun] = []
+    signs: list[Sign] = []
+    """Claims of its runs that do not agree with what was seen of them; empty in older files."""
     second_chance: SecondChance = SecondChance()
     """The plan's: of kind ``none`` where the first attempt stands (and in older files)."""
     filled_by: dict[str, FilledBy] = {}

@@ -35,6 +35,7 @@ FailureKind = Literal[
     "export",
     "score",
     "check",
+    "claims",
     "rejected",
     "interrupted",
     "lost",
@@ -46,7 +47,7 @@ class Failure(Value):
 
     ``disk``: it wrote more than it may; ``hang``: it did nothing for a long time, far from its wall limit; ``lost``:
     its supervisor went with it, twice; ``score``: the scorer could not score the model; ``check``: it could, and the
-    model failed a check.
+    model failed a check; ``claims``: it says that it trained for less time than was seen of it.
     """
 
     kind: FailureKind = "none"
@@ -159,6 +160,9 @@ class RunRecord(Record):
     """The largest resident set among the run's processes, in MB."""
     training_started: bool = False
     """Whether the first training step was seen: a crash before it goes back to the agent."""
+    handed_over: Metrics = {}
+    """What ``prepare`` told at the hand-over, claims as well: ``training_seconds_elapsed`` on the budget's clock, and
+    ``tokens_delivered`` by the dataloader."""
 
 
 class CheckResult(Value):
