@@ -38,7 +38,7 @@ class Exit(Record):
     nullable: ClassVar[frozenset[str]] = frozenset({"oom_kills", "free_bytes"})
 
     job_id: str
-    reason: Literal["ended", "timeout", "hang", "memory", "disk", "cancelled", "machine"]
+    reason: Literal["ended", "timeout", "hang", "memory", "disk", "hidden", "cancelled", "machine"]
     """Why it ended: by itself, stopped by a limit or a person, or never properly started."""
     message: str = ""
     storage_error: str = ""

@@ -22,7 +22,15 @@ from dialectic.executors.finish import finish, remove_tree, reserve
 from dialectic.executors.launch import Signals, dismiss_watchdog, kill, kill_group, start_run, start_watchdog
 from dialectic.executors.output import Stream
 from dialectic.executors.processes import PR_SET_CHILD_SUBREAPER, Process, descendants, memory_bytes, prctl, table
-from dialectic.executors.vitals import SCARCE_SHARE, Pulse, available_share, free_bytes, oom_kills, written
+from dialectic.executors.vitals import (
+    SCARCE_SHARE,
+    Pulse,
+    available_share,
+    free_bytes,
+    hides_children,
+    oom_kills,
+    written,
+)
 
 EXIT_SCHEMA_VERSION = 2
 NO_EXIT_CODE = -1
@@ -135,6 +143,8 @@ class Supervision:
         self.memory_scarce = self.memory_scarce or available_share() < SCARCE_SHARE
         if self.kill_at:
             return
+        if any(hides_children(process.pid) for process in tree):
+            self.stop("hidden", "a process of it ignored SIGCHLD, so that CPU time of its children is not counted", 0.0)
         allowed = self.spec["memory_bytes"]
         if allowed and (used := memory_bytes(tree)) > allowed:
             self.stop("memory", f"used {used / 2**20:.0f} MB of {allowed / 2**20:.0f} MB allowed", 0.0)
