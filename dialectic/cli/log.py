@@ -17,6 +17,7 @@ from dialectic.state.arithmetic import Scalar
 from dialectic.state.base import experiment_id
 from dialectic.state.plan import Plan, TensionRecord
 from dialectic.state.result import Result
+from dialectic.state.words import suspicions
 
 
 def log(root: Path, session_id: str | None, as_json: bool) -> int:
@@ -40,6 +41,11 @@ def _print(session: Session, found: list[Entry]) -> None:
     show(text(f"session {session.id}", "bold"))
     show(table(rows(found, words.profile_values(session.record())), columns(console())), Text(""), wide=True)
     show(text("delta: estimated effect against the incumbent of its time, not the difference of two val_bpb", "dim"))
+    for plan, result, _ in (entry.iteration for entry in found if entry.iteration is not None):
+        signs = suspicions(plan, result)
+        if signs:
+            more = f", and {len(signs) - 1} more: dialectic show {plan.iteration}" if len(signs) > 1 else ""
+            show(text(f"{plan.iteration_label} bears a sign of cheating: {signs[0]}{more}", "yellow"), wide=True)
     results = [entry.iteration[1] for entry in found if entry.iteration is not None]
     belief = session_belief(session.record(), [result for result in results if result is not None])
     if belief is None:
@@ -87,6 +93,7 @@ def _record(
         "active_tension_ids": plan.active_tension_ids,
         "changed_knobs": changed_knobs(plan.knobs, before),
         "change": words.changes(plan, before or {}, values),
+        "signs": [sign.model_dump(mode="json") for sign in suspicions(plan, result)],
         "val_bpb": scored(result),
         "delta": result.verdict.delta if result else None,
         "decision": result.verdict.decision if result else "",

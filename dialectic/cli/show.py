@@ -23,6 +23,7 @@ from dialectic.state.base import experiment_id
 from dialectic.state.files import read_json
 from dialectic.state.plan import Plan, TensionRecord
 from dialectic.state.result import Result
+from dialectic.state.words import suspicions
 
 DIFF_LINES = 24
 """Lines of the diff that are shown; ``dialectic diff`` shows all."""
@@ -65,6 +66,7 @@ def _screen(
     if not is_baseline(plan):
         yield from _block("Synthesis", [text(plan.synthesis_candidate, limit=PARAGRAPH)])
     yield from _block("Change", _change(session, plan))
+    yield from _block("Signs of cheating", _signs(plan, result))
     if result is None:
         yield from _block("Result", [Text("none: it runs, or it was given up", style="dim")])
         return
@@ -153,6 +155,15 @@ def _change(session: Session, plan: Plan) -> Iterable[Text]:
     yield text(words.changes(plan, before, words.profile_values(session.record())), limit=PARAGRAPH)
     if patch.strip():
         yield painted_diff(patch, DIFF_LINES)
+
+
+def _signs(plan: Plan, result: Result | None) -> Iterable[Text]:
+    """What the candidate was flagged with; of the baseline what it uses itself, which nobody is blamed for."""
+    for sign in suspicions(plan, result):
+        yield text(str(sign), "yellow", PARAGRAPH)
+    if is_baseline(plan) and plan.signs:
+        yield text("what train.py uses itself as it was found, and what candidates may use as well:", "dim")
+        yield from (text(str(sign), "dim") for sign in plan.signs)
 
 
 def _score(result: Result) -> Iterable[Text]:

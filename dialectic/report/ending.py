@@ -8,7 +8,7 @@ from datetime import datetime
 from dialectic.report.material import Material, Turn
 from dialectic.report.telling import effect, headline, tally
 from dialectic.report.writing import counted, markdown, one_line, probability, table
-from dialectic.state.words import bpb, confirmed, decision, duration, estimate
+from dialectic.state.words import bpb, confirmed, decision, duration, estimate, suspicions
 
 SPREAD = 1.96
 """SDs on each side that make an interval of 95 %."""
@@ -209,6 +209,12 @@ def every(material: Material) -> Iterator[str]:
     rows = [_row(turn) for turn in shown]
     head = ("N", "move", "tension", "change", "val_bpb", "effect", "verdict", "outcome")
     yield from table(head, rows, ("val_bpb", "effect"))
+    flagged = [(turn.label, suspicions(turn.plan, turn.result)) for turn in shown]
+    if any(signs for _, signs in flagged):
+        yield from ("", "Signs of cheating, recorded beside the scores that stand above:", "")
+        for label, signs in flagged:
+            if signs:
+                yield f"- **{label}**: {markdown('; '.join(map(str, signs)))}"
     for line in material.unreadable:
         yield from ("", f"Cannot be read: {markdown(line)}")
 

@@ -17,6 +17,7 @@ from dialectic.state.plan import NOT_RECORDED, Plan, TensionRecord
 from dialectic.state.proposal import FileEdit, KnobEdit, ReplaceEdit
 from dialectic.state.result import Estimate, Result
 from dialectic.state.session import SessionRecord
+from dialectic.state.signs import Sign
 
 CONSTANT = re.compile(r"^([A-Z][A-Z0-9_]*)\s*(?::[^=\n]*)?=(?!=)", re.MULTILINE)
 """The name of a constant where a line of code sets it."""
@@ -146,6 +147,11 @@ def _shown(source: str, values: Mapping[str, Scalar], knobs: Mapping[str, str]) 
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def suspicions(plan: Plan, result: Result | None) -> list[Sign]:
+    """The signs of cheating that an iteration was flagged with; what the baseline uses itself is none."""
+    return ([] if is_baseline(plan) else plan.signs) + (result.signs if result else [])
 
 
 def is_baseline(plan: Plan) -> bool:
