@@ -55,6 +55,7 @@ STOPPED: dict[str, tuple[FailureKind, str]] = {
     "memory": ("out-of-memory", "it used more memory than it may"),
     "processes": ("crash", "it started more processes than it may"),
     "disk": ("disk", "it wrote more than it may"),
+    "hidden": ("claims", "it hid CPU time of its processes"),
     "cancelled": ("interrupted", "it was asked to stop"),
 }
 """Reason of an end from outside → kind of failure, and what is said when the supervisor said nothing."""

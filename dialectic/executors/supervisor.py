@@ -29,6 +29,7 @@ from dialectic.executors.vitals import (
     Pulse,
     available_share,
     free_bytes,
+    hides_children,
     oom_kills,
     written,
 )
@@ -150,6 +151,8 @@ class Supervision:
         self.memory_scarce = self.memory_scarce or available_share() < SCARCE_SHARE
         if self.kill_at:
             return
+        if any(hides_children(process.pid) for process in tree):
+            self.stop("hidden", "a process of it ignored SIGCHLD, so that CPU time of its children is not counted", 0.0)
         allowed = self.spec["memory_bytes"]
         if allowed and (used := memory_bytes(tree)) > allowed:
             self.stop("memory", f"used {used / 2**20:.0f} MB of {allowed / 2**20:.0f} MB allowed", 0.0)

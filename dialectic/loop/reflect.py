@@ -138,9 +138,15 @@ def compose(
         failure=measurement.failure,
         score=measurement.score,
         verdict=verdict,
+        failed_repeats=measurement.failed_repeats,
         prediction_score=_fared(plan, verdict),
         second_chance=plan.second_chance,
-        cost=Cost(train_seconds=measurement.train_seconds, wall_seconds=measurement.wall_seconds),
+        signs=measurement.signs,
+        cost=Cost(
+            train_seconds=measurement.train_seconds,
+            wall_seconds=measurement.wall_seconds,
+            beside_seconds=measurement.beside_seconds,
+        ),
         filled_by=dict.fromkeys(REFLECTED, author)
         | dict.fromkeys((*left, "keep_discard_status", "verdict"), "computed"),
     )

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from dialectic.state.base import Metrics, Record, Value
+from dialectic.state.base import Metrics, Record, RunOf, Value
 from dialectic.state.cage import Cage, CageRecord
 
 SUMMARY_NAMES = (
@@ -36,6 +36,7 @@ FailureKind = Literal[
     "export",
     "score",
     "check",
+    "claims",
     "rejected",
     "interrupted",
     "lost",
@@ -47,7 +48,7 @@ class Failure(Value):
 
     ``disk``: it wrote more than it may; ``hang``: it did nothing for a long time, far from its wall limit; ``lost``:
     its supervisor went with it, twice; ``score``: the scorer could not score the model; ``check``: it could, and the
-    model failed a check.
+    model failed a check; ``claims``: it says that it trained for less time than was seen of it, or hid what it used.
     """
 
     kind: FailureKind = "none"
@@ -77,7 +78,10 @@ class Job(Value):
     """
 
     job_id: str
-    """``<session-id>:<NNN>:<k>``, k the run's number within the iteration; ``…:score`` for its scoring."""
+    """``<session-id>:<NNN>:<k>``, k the run's number within the iteration, or ``<session-id>:confirm:<k>``;
+    ``…:score`` for its scoring."""
+    experiment_id: str = ""
+    """The experiment whose ``train.py`` is run, or whose model is scored."""
     folder: str
     """Absolute folder of the run on the runner's machine; ``work/``, ``run.log`` and ``exit.json`` appear in it."""
     command: list[str] = Field(min_length=1)
@@ -96,6 +100,20 @@ class Job(Value):
     """What it may touch; None leaves it with its folder and its environment alone."""
     answer: str = ""
     """When set, standard output goes into this file of ``folder`` and only standard error into ``run.log``."""
+
+
+class RunNote(Record):
+    """``run.json`` of a run that is not its iteration's first, written before it starts.
+
+    What was decided stands: a runner that goes on where another was killed makes the same run of the same file, also
+    when it would decide otherwise by now.
+    """
+
+    k: int
+    of: RunOf
+    experiment_id: str
+    """The experiment whose ``train.py`` is run."""
+    seed: int
 
 
 class JobHandle(Record):
@@ -147,6 +165,9 @@ class RunRecord(Record):
     """Whether the first training step was seen: a crash before it goes back to the agent."""
     cage: CageRecord | None = None
     """What held it; None where nothing was asked to, or nobody can tell any more."""
+    handed_over: Metrics = {}
+    """What ``prepare`` told at the hand-over, claims as well: ``training_seconds_elapsed`` on the budget's clock, and
+    ``tokens_delivered`` by the dataloader."""
 
 
 class CheckResult(Value):

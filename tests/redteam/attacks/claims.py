@@ -12,8 +12,9 @@ place = os.path.dirname(work) + "/score"
 os.makedirs(place, exist_ok=True)
 parts = os.path.abspath(work).split(os.sep)
 job = f"{parts[-5]}:{parts[-3]}:1:score"
-ended = {"schema_version": 2, "job_id": job, "reason": "ended", "exit_code": 0,
-         "started_at": "2026-01-01T00:00:00.000Z", "ended_at": "2026-01-01T00:00:01.000Z", "wall_seconds": 1.0, "cpu_seconds": 1.0, "max_rss_mb": 100.0}
+now = "2026-01-01T00:00:00.000Z"
+ended = {"schema_version": 2, "job_id": job, "reason": "ended", "exit_code": 0, "started_at": now, "ended_at": now,
+         "wall_seconds": 1.0, "cpu_seconds": 1.0, "max_rss_mb": 100.0}
 handle = {"schema_version": 2, "job_id": job, "executor": "local", "pid": 1, "started": 1.0, "boot_id": "none",
           "folder": place}
 score = {"schema_version": 2, "val_bpb": 0.5, "holdout_bpb": 0.5, "tokens": 8192, "bytes": 18950, "checks": {}}
