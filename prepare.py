@@ -31,7 +31,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
@@ -788,6 +788,9 @@ def pack_rows(batches: Iterator[list[NDArray[np.uint16]]], capacity: int) -> Ite
         yield row
 
 
+DELIVERED: dict[str, int] = {}  # target tokens that the dataloaders of this process gave out, by split
+
+
 def dataloader(
     split: str, batch_size: int, sequence_length: int, device: str = "cpu", seed: int = 0
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, int]]:
@@ -814,8 +817,12 @@ def dataloader(
                 inputs, targets = inputs.pin_memory(), targets.pin_memory()
             yield inputs, targets, epoch
 
-    batches = ahead(load()) if cuda else load()
-    return ((x.to(device, non_blocking=cuda), y.to(device, non_blocking=cuda), epoch) for x, y, epoch in batches)
+    def deliver() -> Iterator[tuple[torch.Tensor, torch.Tensor, int]]:
+        for inputs, targets, epoch in ahead(load()) if cuda else load():
+            DELIVERED[split] = DELIVERED.get(split, 0) + targets.numel()
+            yield inputs.to(device, non_blocking=cuda), targets.to(device, non_blocking=cuda), epoch
+
+    return deliver()
 
 
 def ahead(items: Iterator[T], depth: int = 4) -> Iterator[T]:
@@ -886,11 +893,17 @@ def evaluate_bpb(logits_fn: Callable[[torch.Tensor], torch.Tensor], split: str) 
 def hand_over(model: torch.nn.Module) -> float | None:
     """Hand the trained model over for scoring, as a graph from token ids int64 [eval_batch, T] to logits.
 
-    Under the runner (DIALECTIC_RUN_DIR) it is left there as `model.pt2` and the answer is None. Alone, the scorer is
-    started and the answer is its val_bpb. Raises `ExportError`, and `PrepareError` when the scorer fails.
+    Under the runner (DIALECTIC_RUN_DIR) it is left there once, as `model.pt2`, and the answer is None. Alone, the
+    scorer is started and the answer is its val_bpb. Raises `ExportError`, and `PrepareError` when the scorer fails.
     """
     if run_dir := os.environ.get("DIALECTIC_RUN_DIR"):
-        export_model(model, Path(run_dir) / "model.pt2")
+        path = Path(run_dir) / "model.pt2"
+        if path.exists():
+            raise PrepareError("a model was handed over already: call hand_over once, when training has ended")
+        # What was trained on, beside what the runner measures from outside: everything else is start and export.
+        trained, tokens = Clock.running.elapsed() if Clock.running else None, DELIVERED.get("train", 0)
+        LiveEvents().emit("handed_over", training_seconds_elapsed=trained, tokens_delivered=tokens)
+        export_model(model, path)
         return None
     with tempfile.TemporaryDirectory(prefix="dialectic-") as folder:
         path = Path(folder) / "model.pt2"
@@ -957,6 +970,8 @@ class Clock:
     granted when it started, which a competing load disturbs least.
     """
 
+    running: Clock | None = None  # the one that was started last
+
     def __init__(self, profile: Profile | None = None) -> None:
         self._profile = profile or current_profile()
         self._started: float | None = None
@@ -964,6 +979,7 @@ class Clock:
     def start(self) -> None:
         """Begin to count."""
         self._started = self._now()
+        Clock.running = self
 
     def elapsed(self) -> float:
         """Seconds of the budget used, with the accelerator's pending work finished first."""
@@ -984,9 +1000,10 @@ class Clock:
 class LiveEvents:
     """Appends events to the file DIALECTIC_LIVE_EVENTS names, one JSON object a line; does nothing when it is unset."""
 
+    _numbers: defaultdict[str | None, Iterator[int]] = defaultdict(itertools.count)  # of each file's events
+
     def __init__(self) -> None:
         self._path = os.environ.get("DIALECTIC_LIVE_EVENTS")
-        self._seq = 0
         self._last_step = -math.inf
 
     def emit(self, type: str, **fields: Any) -> None:
@@ -997,8 +1014,7 @@ class LiveEvents:
         if type == "train_step":
             self._last_step = time.monotonic()
         timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        event = json.dumps({"type": type, "timestamp": timestamp, "seq": self._seq, **fields})
-        self._seq += 1
+        event = json.dumps({"type": type, "timestamp": timestamp, "seq": next(self._numbers[self._path]), **fields})
         with Path(self._path).open("a") as file:
             file.write(json.dumps(json.loads(event, parse_constant=lambda _: None)) + "\n")
 

@@ -21,6 +21,7 @@ MASKED = {
     *("pid", "started", "boot_id"),
     *("parent_commit", "candidate_commit", "current_kept_commit", "commit"),
     *("wall_seconds", "cpu_seconds", "train_seconds", "training_seconds", "total_seconds", "seconds"),
+    *("beside_seconds", "tokens_delivered"),
     *("training_seconds_elapsed", "remaining_seconds", "step_dt_ms", "tokens_per_second", "mfu_percent_instant"),
     *("max_rss_mb", "mfu_percent", "cuda", "output_bytes", "seq", "oom_kills", "memory_scarce", "free_bytes"),
 }

@@ -30,12 +30,13 @@ ASSUMED: dict[FailureKind, str] = {
     "crash": "that the changed train.py runs at all",
     "out-of-memory": "that the candidate fits into the memory of this machine",
     "disk": "that the candidate writes no more than its model and its events",
-    "timeout": "that the candidate ends within its wall limit",
+    "timeout": "that the candidate ends within its time",
     "hang": "that the candidate never waits for something that does not come",
     "nan": "that training stays stable under this change",
     "export": "that the model can be exported as a graph",
     "score": "that the handed-over model is one that can be scored",
     "check": "that the handed-over model is an honest language model",
+    "claims": "that it trains within its budget and says so",
 }
 """What a failure contradicts; the kinds that are left out say nothing about the candidate."""
 

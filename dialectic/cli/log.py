@@ -10,13 +10,14 @@ from rich.text import Text
 
 from dialectic.cli import words
 from dialectic.cli.output import columns, complain, console, print_json, show, text
-from dialectic.cli.reading import Entry, entries, knobs_of, rows, session_belief
+from dialectic.cli.reading import Entry, current_confirmation, entries, knobs_of, rows, session_belief
 from dialectic.cli.rows import axis, scored, table
 from dialectic.session import Session, open_session
 from dialectic.state.arithmetic import Scalar
 from dialectic.state.base import experiment_id
 from dialectic.state.plan import Plan, TensionRecord
 from dialectic.state.result import Result
+from dialectic.state.words import suspicions
 
 
 def log(root: Path, session_id: str | None, as_json: bool) -> int:
@@ -40,6 +41,11 @@ def _print(session: Session, found: list[Entry]) -> None:
     show(text(f"session {session.id}", "bold"))
     show(table(rows(found, words.profile_values(session.record())), columns(console())), Text(""), wide=True)
     show(text("delta: estimated effect against the incumbent of its time, not the difference of two val_bpb", "dim"))
+    for plan, result, _ in (entry.iteration for entry in found if entry.iteration is not None):
+        signs = suspicions(plan, result)
+        if signs:
+            more = f", and {len(signs) - 1} more: dialectic show {plan.iteration}" if len(signs) > 1 else ""
+            show(text(f"{plan.iteration_label} bears a sign of cheating: {signs[0]}{more}", "yellow"), wide=True)
     results = [entry.iteration[1] for entry in found if entry.iteration is not None]
     belief = session_belief(session.record(), [result for result in results if result is not None])
     if belief is None:
@@ -47,6 +53,9 @@ def _print(session: Session, found: list[Entry]) -> None:
     else:
         probability = belief.probability_better_than_baseline()
         show(text(words.difference(belief.baseline, belief.incumbent, probability)), wide=True)
+        confirmation = current_confirmation(session, belief)
+        if confirmation is not None:
+            show(text(words.confirmed(confirmation)))
 
 
 def records(found: list[Entry], values: Mapping[str, Scalar]) -> list[dict[str, Any]]:
@@ -84,6 +93,7 @@ def _record(
         "active_tension_ids": plan.active_tension_ids,
         "changed_knobs": changed_knobs(plan.knobs, before),
         "change": words.changes(plan, before or {}, values),
+        "signs": [sign.model_dump(mode="json") for sign in suspicions(plan, result)],
         "val_bpb": scored(result),
         "delta": result.verdict.delta if result else None,
         "decision": result.verdict.decision if result else "",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -18,7 +19,8 @@ from dialectic.executors.diagnosis import NO_SPACE, diagnose, last_exception, su
 from dialectic.executors.finish import EXIT_NAME, SUPERVISOR_LOG_NAME
 from dialectic.executors.folder import EVENTS_NAME, LOG_NAME, WORK_NAME, remove_private
 from dialectic.executors.handles import kill_strays
-from dialectic.state.base import Record
+from dialectic.state.base import Metrics, Record, numeric_metrics
+from dialectic.state.cage import CageRecord
 from dialectic.state.files import read_record
 from dialectic.state.run import NO_EXIT_CODE, Failure, JobHandle, LiveEvent, RunRecord
 from dialectic.state.text import clean, read_from, tail
@@ -34,10 +36,10 @@ the run's own, such as its shared memory."""
 class Exit(Record):
     """``exit.json``, as the supervisor writes it."""
 
-    nullable: ClassVar[frozenset[str]] = frozenset({"oom_kills", "free_bytes"})
+    nullable: ClassVar[frozenset[str]] = frozenset({"oom_kills", "free_bytes", "cage"})
 
     job_id: str
-    reason: Literal["ended", "timeout", "hang", "memory", "disk", "cancelled", "machine"]
+    reason: Literal["ended", "timeout", "hang", "memory", "processes", "disk", "hidden", "cancelled", "machine"]
     """Why it ended: by itself, stopped by a limit or a person, or never properly started."""
     message: str = ""
     storage_error: str = ""
@@ -55,6 +57,8 @@ class Exit(Record):
     """Whether less than a tenth of the machine's memory was available at some time."""
     free_bytes: int | None = None
     """The least free space on the run's disk that was seen; None where nobody looked."""
+    cage: CageRecord | None = None
+    """What held it; None for a job without a cage."""
 
 
 def has_ended(folder: Path) -> bool:
@@ -116,6 +120,8 @@ def run_record(handle: JobHandle) -> RunRecord:
         cpu_seconds=ended.cpu_seconds,
         max_rss_mb=ended.max_rss_mb,
         training_started=training_started(folder),
+        cage=ended.cage,
+        handed_over=handed_over(folder),
     )
 
 
@@ -178,6 +184,15 @@ def parse_event(line: bytes) -> LiveEvent | None:
         return None
 
 
+def moment(timestamp: str) -> datetime:
+    """A time as our files write it; the epoch where it is none, for a run may write anything."""
+    try:
+        found = datetime.fromisoformat(timestamp)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 def _field(value: object) -> float | str | bool | dict[str, float | None] | None:
     """A field as its type allows: text cleaned, numbers finite, of a nested object only the numbers."""
     if isinstance(value, dict):
@@ -203,13 +218,25 @@ def _number(value: object) -> float | None:
 
 def training_started(folder: Path) -> bool:
     """Whether the events tell of a training step."""
+    return any(event.type == "train_step" for event in all_events(folder))
+
+
+def handed_over(folder: Path) -> Metrics:
+    """What ``prepare`` told at the hand-over: numbers of the last such event, none where there is none."""
+    told: Metrics = {}
+    for event in all_events(folder):
+        if event.type == "handed_over":
+            told = numeric_metrics(event.fields)
+    return told
+
+
+def all_events(folder: Path) -> Iterator[LiveEvent]:
+    """Every live event of a run."""
     offset, following = -1, 0
     while following > offset:
         offset = following
         events, following = read_events(folder, offset)
-        if any(event.type == "train_step" for event in events):
-            return True
-    return False
+        yield from events
 
 
 def stamp(moment: datetime) -> str:

@@ -53,7 +53,9 @@ STOPPED: dict[str, tuple[FailureKind, str]] = {
     "timeout": ("timeout", "it ran into its wall limit and was stopped"),
     "hang": ("hang", "it did nothing for a long time and was stopped"),
     "memory": ("out-of-memory", "it used more memory than it may"),
+    "processes": ("crash", "it started more processes than it may"),
     "disk": ("disk", "it wrote more than it may"),
+    "hidden": ("claims", "it hid CPU time of its processes"),
     "cancelled": ("interrupted", "it was asked to stop"),
 }
 """Reason of an end from outside → kind of failure, and what is said when the supervisor said nothing."""

@@ -7,6 +7,8 @@ import json
 import os
 import stat
 
+from dialectic.state.trees import remove_tree
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -49,9 +51,18 @@ def move_outputs(work: str, folder: str, names: list[str], largest: int | None =
         try:
             facts = os.lstat(source)
             if stat.S_ISREG(facts.st_mode) and (largest is None or facts.st_size <= largest):
-                os.replace(source, os.path.join(folder, name))  # noqa: PTH105, PTH118
+                target = os.path.join(folder, name)  # noqa: PTH118
+                os.replace(source, target)  # noqa: PTH105
+                take_back(target, facts)
         except FileNotFoundError:
             continue
+
+
+def take_back(path: str, facts: os.stat_result) -> None:
+    """Make the file of a run that was another user ours; one with a second name may be somebody else's."""
+    if facts.st_uid != os.geteuid() and facts.st_nlink == 1:
+        os.chown(path, os.geteuid(), os.getegid())
+        os.chmod(path, 0o644)  # noqa: PTH101
 
 
 def sync(folder: str, names: list[str]) -> None:
@@ -65,18 +76,6 @@ def sync(folder: str, names: list[str]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def remove_tree(path: str) -> None:
-    """Remove a folder with everything in it, also where the run took away its own permissions."""
-    import shutil
-
-    for folder, _, _ in os.walk(path):
-        try:
-            os.chmod(folder, 0o700)  # noqa: PTH101
-        except OSError:
-            continue
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def remove_empty(path: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import sys
@@ -10,17 +11,21 @@ import tempfile
 from pathlib import Path, PurePath
 
 from dialectic.errors import ExecutorError
-from dialectic.executors.finish import EXIT_NAME, RESERVE_NAME, SUPERVISOR_LOG_NAME, remove_tree
+from dialectic.executors.finish import EXIT_NAME, RESERVE_NAME, SUPERVISOR_LOG_NAME
 from dialectic.executors.handles import kill_strays
+from dialectic.sandbox.plan import Places, hand_over, plan
 from dialectic.state.base import JsonObject
+from dialectic.state.cage import LEVELS
 from dialectic.state.files import make_folder, storage_error
 from dialectic.state.run import Job
+from dialectic.state.trees import remove_tree
 
 JOB_NAME = "job.json"
 LOG_NAME = "run.log"
 EVENTS_NAME = "live-events.ndjson"
 WORK_NAME = "work"
 
+LINKS = "{links}"
 PLACEHOLDER = re.compile(r"\{(python|work|private|links)\}")
 
 
@@ -92,7 +97,8 @@ def prepare(job: Job) -> JsonObject:
         ExecutorError: an input is not there.
     """
     folder, work = Path(job.folder), fresh_work(job)
-    private = make_private(folder, job.links)
+    private = make_private(folder, job)
+    cage = caged(job, work, private)
     places = {"python": sys.executable, "work": str(work), "private": str(private), "links": str(private / "links")}
     environment = {name: fill(value, places) for name, value in job.environment.items()}
     command = [fill(part, places) for part in job.command]
@@ -107,24 +113,48 @@ def prepare(job: Job) -> JsonObject:
         "outputs": job.outputs,
         "answer": job.answer,
         "cores": job.cores,
+        "cage": cage,
         **job.limits.model_dump(),
     }
 
 
-def make_private(folder: Path, links: dict[str, str]) -> Path:
-    """The private temporary folder with ``home``, ``tmp`` and ``links``; only this user may enter it.
+def make_private(folder: Path, job: Job) -> Path:
+    """The private temporary folder with ``home``, ``tmp``, ``shm`` and ``links``; only this user may enter it.
 
     It lies among the system's temporary files because the paths of sockets are limited to about 100 characters.
     """
     try:
-        private = Path(tempfile.mkdtemp(prefix=private_prefix(folder)))
-        for name in ("home", "tmp", "links"):
+        private = Path(os.path.realpath(tempfile.mkdtemp(prefix=private_prefix(folder))))
+        for name in ("home", "tmp", "shm", "links"):
             (private / name).mkdir()
-        for name, target in links.items():
-            (private / "links" / name).symlink_to(target)
+        links = {private / "links" / name: target for name, target in job.links.items()}
+        links |= {private / "home" / name: target for name, target in (job.cage.home if job.cage else {}).items()}
+        for link, target in links.items():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(target)
     except OSError as error:
         raise storage_error(Path(tempfile.gettempdir()) / "dialectic", error) from error
     return private
+
+
+def caged(job: Job, work: Path, private: Path) -> JsonObject | None:
+    """What the supervisor needs to start ``job`` in its cage; None for a job without one.
+
+    Raises:
+        ExecutorError: this machine does not reach the level that the job requires.
+    """
+    if job.cage is None:
+        return None
+    places = Places(job.folder, str(work), str(private), job.links)
+    cage = plan(job.cage, places, job.limits.memory_bytes)
+    if LEVELS.index(cage["level"]) < LEVELS.index(job.cage.require):
+        remove_tree(str(private))
+        raise ExecutorError(f"{job.job_id}: its cage would be {cage['level']}, and {job.cage.require} is required")
+    try:
+        hand_over(cage, places)
+    except OSError as error:
+        raise storage_error(work, error) from error
+    return cage
 
 
 def fill(text: str, places: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 
+from dialectic.executors.entry import CageBrokenError, Entry, held_by
 from dialectic.executors.output import read_available
 from dialectic.executors.processes import PR_SET_PDEATHSIG, prctl
 
@@ -13,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    Cage = dict[str, Any]
     Spec = dict[str, Any]
 
 DEFAULT_SIGNALS = (
@@ -100,18 +102,22 @@ def kill(pid: int) -> None:
         return
 
 
-def start_run(spec: Spec, output: int, answer: int) -> int:
+def start_run(spec: Spec, output: int, answer: int) -> tuple[int, Cage | None]:
     """Start the command in a session of its own; ``answer`` takes its standard output, ``output`` the rest.
+
+    Its process id, and what holds it.
 
     Raises:
         OSError: the command cannot be executed.
+        CageBrokenError: it was not started, because its cage does not hold.
     """
     supervisor = os.getpid()
     error_read, error_write = os.pipe()
+    entry = Entry(spec) if spec["cage"] and spec["cage"]["command"] else None
     pid = os.fork()
     if pid == 0:
         try:
-            _become(spec, output, answer, supervisor)
+            _become(spec, output, answer, supervisor, entry)
         except (OSError, ValueError) as error:
             os.write(error_write, str(getattr(error, "errno", None) or errno.EINVAL).encode())
         finally:
@@ -122,10 +128,17 @@ def start_run(spec: Spec, output: int, answer: int) -> int:
     if told:
         os.waitpid(pid, 0)
         raise OSError(int(told), os.strerror(int(told)), spec["command"][0])
-    return pid
+    if entry is None:
+        return pid, spec["cage"] and held_by(spec["cage"])
+    try:
+        return pid, entry.watch()
+    except (OSError, CageBrokenError):
+        kill_group(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
 
 
-def _become(spec: Spec, output: int, answer: int, supervisor: int) -> None:
+def _become(spec: Spec, output: int, answer: int, supervisor: int, entry: Entry | None) -> None:
     import resource
 
     os.setsid()
@@ -138,11 +151,17 @@ def _become(spec: Spec, output: int, answer: int, supervisor: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     volunteer()
     grant_cores(spec["cores"])
-    os.chdir(spec["work"])
+    command, environment = spec["command"], spec["environment"]
+    if entry:
+        # A wrapper would end by the signal that is meant for the run; the last step unblocks it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        command, environment = entry.command(), spec["cage"]["environment"]
+    else:
+        os.chdir(spec["work"])
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(answer, 1)
     os.dup2(output, 2)
-    os.execve(spec["command"][0], spec["command"], spec["environment"])  # noqa: S606 (a list, never a shell)
+    os.execve(command[0], command, environment)  # noqa: S606 (a list, never a shell)
 
 
 def volunteer() -> None:

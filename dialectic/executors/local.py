@@ -16,12 +16,13 @@ from pathlib import Path
 import dialectic
 from dialectic.errors import ExecutorError
 from dialectic.executors import collect, handles
-from dialectic.executors.finish import SUPERVISOR_LOG_NAME, remove_tree
+from dialectic.executors.finish import SUPERVISOR_LOG_NAME
 from dialectic.executors.folder import JOB_NAME, check_names, prepare
 from dialectic.state.base import JsonObject
 from dialectic.state.files import read_record, write_record
 from dialectic.state.run import Job, JobHandle, JobStatus, LiveEvent, RunRecord
 from dialectic.state.text import tail
+from dialectic.state.trees import remove_tree
 
 
 class LocalExecutor:

@@ -18,16 +18,20 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 class Process:
-    """One row of the table: ``cpu_seconds`` of its own, ``rss_bytes`` resident, ``born`` in ticks since the boot."""
+    """One row of the table: ``cpu_seconds`` of its own, ``rss_bytes`` resident, ``born`` in ticks since the boot.
 
-    __slots__ = ("born", "cpu_seconds", "parent", "pid", "rss_bytes")
+    ``threads`` is 1 where the system does not tell.
+    """
 
-    def __init__(self, pid: int, parent: int, cpu_seconds: float, rss_bytes: int, born: int) -> None:
+    __slots__ = ("born", "cpu_seconds", "parent", "pid", "rss_bytes", "threads")
+
+    def __init__(self, pid: int, parent: int, cpu_seconds: float, rss_bytes: int, born: int, threads: int = 1) -> None:
         self.pid = pid
         self.parent = parent
         self.cpu_seconds = cpu_seconds
         self.rss_bytes = rss_bytes
         self.born = born
+        self.threads = threads
 
 
 def prctl(option: int, value: int) -> bool:
@@ -64,7 +68,8 @@ def _from_proc() -> dict[int, Process]:
         if len(fields) < 22:
             continue
         cpu = (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
-        found[int(name)] = Process(int(name), int(fields[1]), cpu, int(fields[21]) * PAGE_BYTES, int(fields[19]))
+        rss, born, threads = int(fields[21]) * PAGE_BYTES, int(fields[19]), int(fields[17])
+        found[int(name)] = Process(int(name), int(fields[1]), cpu, rss, born, threads)
     return found
 
 

@@ -18,11 +18,22 @@ import signal
 import sys
 import time
 
-from dialectic.executors.finish import finish, remove_tree, reserve
+from dialectic.executors.entry import CageBrokenError
+from dialectic.executors.finish import finish, reserve
 from dialectic.executors.launch import Signals, dismiss_watchdog, kill, kill_group, start_run, start_watchdog
 from dialectic.executors.output import Stream
 from dialectic.executors.processes import PR_SET_CHILD_SUBREAPER, Process, descendants, memory_bytes, prctl, table
-from dialectic.executors.vitals import SCARCE_SHARE, Pulse, available_share, free_bytes, oom_kills, written
+from dialectic.executors.vitals import (
+    SCARCE_SHARE,
+    UNREACHABLE_BYTES,
+    Pulse,
+    available_share,
+    free_bytes,
+    hides_children,
+    oom_kills,
+    written,
+)
+from dialectic.state.trees import remove_tree
 
 EXIT_SCHEMA_VERSION = 2
 NO_EXIT_CODE = -1
@@ -30,6 +41,8 @@ RESERVE_BYTES = 16_384
 """Set aside on the disk at the start, so that ``exit.json`` finds room where the run filled everything."""
 
 CLEANUP_SECONDS = 10.0
+OWN_PROCESSES = 4
+"""Of the cage itself, which count as the run's."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +65,7 @@ class Supervision:
         self.peak_rss_bytes = 0
         self.streams: list[Stream] = []
         self.leader = 0
+        self.cage: dict[str, Any] | None = None
         self.kill_at = 0.0
         self.oom_kills = oom_kills()
         self.memory_scarce = False
@@ -70,10 +84,12 @@ class Supervision:
             self.streams.append(Stream(os.path.join(spec["folder"], spec["answer"]), limit))  # noqa: PTH118
         self.started_at, self.began = utc_now(), time.monotonic()
         try:
-            self.leader = start_run(spec, self.streams[0].write_end, self.streams[-1].write_end)
+            self.leader, self.cage = start_run(spec, self.streams[0].write_end, self.streams[-1].write_end)
             os.write(self.watchdog_pipe, f"{self.leader}\n".encode())
         except OSError as error:
             self.reason, self.message = "machine", f"{error.filename or spec['command'][0]}: {error.strerror}"
+        except CageBrokenError as error:
+            self.reason, self.message = "machine", str(error)
         for stream in self.streams:
             os.close(stream.write_end)
 
@@ -135,9 +151,14 @@ class Supervision:
         self.memory_scarce = self.memory_scarce or available_share() < SCARCE_SHARE
         if self.kill_at:
             return
+        if any(hides_children(process.pid) for process in tree):
+            self.stop("hidden", "a process of it ignored SIGCHLD, so that CPU time of its children is not counted", 0.0)
         allowed = self.spec["memory_bytes"]
         if allowed and (used := memory_bytes(tree)) > allowed:
             self.stop("memory", f"used {used / 2**20:.0f} MB of {allowed / 2**20:.0f} MB allowed", 0.0)
+        most = self.spec["cage"]["processes"] if self.spec["cage"] else 0
+        if most and (count := sum(process.threads for process in tree)) > most + OWN_PROCESSES:
+            self.stop("processes", f"ran {count} processes and threads of {most} allowed", 0.0)
         changed = self.look_at_files()
         patience = self.spec["hang_seconds"]
         output = sum(stream.log.total for stream in self.streams)
@@ -154,7 +175,10 @@ class Supervision:
         self.free_bytes = min(self.free_bytes, free_bytes(self.spec["work"]))
         allowed = self.spec["disk_bytes"]
         if allowed and found[0] > allowed:
-            self.stop("disk", f"wrote {found[0] / 2**20:.1f} MB of {allowed / 2**20:.1f} MB allowed", 0.0)
+            message = f"wrote {found[0] / 2**20:.1f} MB of {allowed / 2**20:.1f} MB allowed"
+            if found[0] >= UNREACHABLE_BYTES:
+                message = "made folders so deep that nobody can look into them"
+            self.stop("disk", message, 0.0)
         return found
 
     def cpu_seconds(self) -> float:
@@ -228,6 +252,7 @@ class Supervision:
             "oom_kills": None if before is None or after is None else after - before,
             "memory_scarce": self.memory_scarce,
             "free_bytes": self.free_bytes,
+            "cage": self.cage,
         }
 
 
@@ -239,6 +264,8 @@ def utc_now() -> str:
 
 def main(folder: str) -> int:
     """Supervise one run; the exit code is 0 when ``exit.json`` was written or nothing was to be started."""
+    # What the runner's parents left open, a terminal or somebody's socket, is no business of a run.
+    os.closerange(3, min(os.sysconf("SC_OPEN_MAX"), 65_536))
     signals = Signals()
     line = sys.stdin.buffer.readline()
     if not line.endswith(b"\n"):

@@ -5,7 +5,9 @@ Standard library only, and only what is cheap: all of it is looked at every seco
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 
 from dialectic.executors.processes import LINUX
 
@@ -14,6 +16,9 @@ IDLE_SHARE = 0.02
 
 SCARCE_SHARE = 0.1
 """Share of the machine's memory below which what is available counts as scarce: some systems kill before the kernel."""
+
+UNREACHABLE_BYTES = 2**60
+"""More than any disk holds: nobody can tell what lies where no path leads."""
 
 
 class Pulse:
@@ -35,20 +40,34 @@ class Pulse:
         return now - self.last
 
 
+def hides_children(pid: int, proc: str = "/proc") -> bool:
+    """Whether a process ignores the end of its children: then the kernel counts their CPU time nowhere."""
+    for line in _lines(f"{proc}/{pid}/status"):
+        name, _, mask = line.partition(":")
+        if name == "SigIgn":
+            return bool(int(mask, 16) >> (signal.SIGCHLD - 1) & 1)
+    return False
+
+
 def written(*folders: str) -> tuple[int, float]:
-    """Bytes on the disk below ``folders``, and the time of the latest change in them, in seconds since the epoch."""
+    """Bytes on the disk below ``folders``, and the time of the latest change in them, in seconds since the epoch.
+
+    A folder that lies deeper than a path may be long counts as :data:`UNREACHABLE_BYTES`, whatever it holds.
+    """
     size, latest, waiting = 0, 0.0, list(folders)
     while waiting:
         try:
             entries = list(os.scandir(waiting.pop()))
-        except OSError:
+        except OSError as error:
+            size += UNREACHABLE_BYTES if error.errno == errno.ENAMETOOLONG else 0
             continue
         for entry in entries:
             try:
                 facts = entry.stat(follow_symlinks=False)
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
-            except OSError:
+            except OSError as error:
+                size += UNREACHABLE_BYTES if error.errno == errno.ENAMETOOLONG else 0
                 continue
             size += facts.st_blocks * 512
             latest = max(latest, facts.st_mtime)

@@ -17,7 +17,9 @@ from dialectic import agents, workspace
 from dialectic.config import load
 from dialectic.errors import DialecticError
 from dialectic.loop import cage, facts
+from dialectic.sandbox.plan import forecast
 from dialectic.state.base import Value
+from dialectic.state.cage import LEVELS, Cage
 from dialectic.state.session import DataFacts, ProfileFacts
 
 LITTLE_DISK = {"cpu": 2.0, "mps": 5.0, "cuda": 20.0}
@@ -54,10 +56,7 @@ def examine(root: Path, profile: str | None, corpus: str | None) -> Iterator[Fin
         yield _compiler(told)
         yield _disk(root, told.device, "disk")
         yield _disk(Path(data.folder), told.device, "disk of the data")
-    text = "not built yet: a candidate runs with your rights, in a folder of its own; this system would offer:"
-    yield Finding(name="sandbox", state="warning", text=text)
-    for probe in cage.probes():
-        yield Finding(name=f"sandbox: {probe.name}", state="ok" if probe.there else "warning", text=probe.text)
+    yield from _sandbox()
     yield _agent(root)
 
 
@@ -171,6 +170,19 @@ def _disk(folder: Path, device: str, name: str) -> Finding:
         todo = f"free some space: {LITTLE_DISK[device]:g} GB carry a night"
         return Finding(name=name, state="warning", text=text, todo=todo)
     return Finding(name=name, state="ok", text=text)
+
+
+def _sandbox() -> Iterator[Finding]:
+    """The level that a run's cage reaches here, and its layers: each was tried just now."""
+    record = forecast(Cage())
+    whole = record.level == LEVELS[-1]
+    text = f"level {record.level}" + ("" if whole else f" of {LEVELS[-1]}")
+    yield Finding(name="sandbox", state="ok" if whole else "warning", text=text, todo="" if whole else cage.REMEDY)
+    for layer in record.layers:
+        if layer.state != "unused":
+            text = layer.state + (f": {layer.detail}" if layer.detail else "")
+            held = layer.state == "applied"
+            yield Finding(name=f"sandbox: {layer.name}", state="ok" if held or whole else "warning", text=text)
 
 
 def _agent(root: Path) -> Finding:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from dialectic import agents, executors, workspace
 from dialectic.config import Settings
 from dialectic.errors import UsageError, WorkspaceError
-from dialectic.loop import facts
+from dialectic.loop import cage, facts, kernels
 from dialectic.loop.house import KNOWLEDGE, House
 from dialectic.loop.measure import longest
 from dialectic.loop.memory import fold_sessions
-from dialectic.session import BASE_TRAIN_PY, LOGS, SCRIPT, Session, check_session_id, new_session_id
+from dialectic.loop.share import pairs_at_end, planned_runs, repeats_left
+from dialectic.session import BASE_TRAIN_PY, LOGS, SCRIPT, Iteration, Session, check_session_id, new_session_id
 from dialectic.state.base import utc_now
 from dialectic.state.contracts import Agent, Executor
 from dialectic.state.files import storage_error
@@ -41,17 +43,22 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
     read_knobs(train_py.decode("utf-8"))
     steering = read_steering(program.decode("utf-8"))
     profile, data, ready = facts.describe(root, settings.profile, settings.corpus, settings.budget)
+    held = cage.look(settings, executor.name, profile, root, Path(data.folder))
     check_hours(settings, profile)
     check_writable(root)
     if not ready:
         observer.note(f"preparing corpus {data.corpus} for profile {profile.name}: once, then it is kept in a cache")
         facts.prepare_data(root, profile.name, data.corpus)
+    if held is not None:
+        kernels.fetch(profile, Path(data.folder), observer)
     record = _record(root, session_id, settings, profile, data, (agent, executor), (train_py, prepare_py, program))
+    record = record.model_copy(update={"cage": held})
     session = Session.create(root, record, prepare_py, {BASE_TRAIN_PY: train_py} | script_of(settings))
     record = start_branch(session, record)
     graph = fold_sessions(root, observer)
     graph.add_session(record)
     observer.opened(record, announcement(record, settings, profile))
+    warn(record, observer)
     return House(
         root=root,
         settings=settings,
@@ -69,6 +76,12 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
         steering=steering,
         known={fingerprint: one.id for one in graph.history.experiments for fingerprint in one.plan.fingerprints},
     )
+
+
+def warn(record: SessionRecord, observer: Observer) -> None:
+    """Say what a run can still do where its cage is not whole."""
+    if told := cage.warning(record.cage):
+        observer.note(told)
 
 
 def start_branch(session: Session, record: SessionRecord) -> SessionRecord:
@@ -114,12 +127,16 @@ def _record(
     )
 
 
-def announcement(record: SessionRecord, settings: Settings, profile: ProfileFacts, finished: int = 0) -> Announcement:
-    """What the session says first; ``finished`` of its iterations need no run any more."""
+def announcement(
+    record: SessionRecord, settings: Settings, profile: ProfileFacts, finished: Sequence[Iteration] = ()
+) -> Announcement:
+    """What the session says first; the ``finished`` iterations need no run any more."""
     candidates = settings.iterations or 0
-    runs = 0
+    runs = repeats = pairs = 0
     if candidates:
-        runs = max(candidates + 1 - finished, 0) if finished else candidates + baseline_runs(candidates)
+        runs = max(candidates + 1 - len(finished), 0) if finished else planned_runs(candidates)
+        repeats = min(repeats_left(settings, finished), settings.max_repeats * runs)
+        pairs = pairs_at_end(settings, candidates)
     return Announcement(
         session_id=record.session_id,
         agent=record.agent.name,
@@ -128,12 +145,16 @@ def announcement(record: SessionRecord, settings: Settings, profile: ProfileFact
         profile_reason=profile.reason,
         corpus=record.data.corpus if record.data else "",
         executor=record.executor,
+        sandbox=record.cage.level if record.cage else "",
         iterations=candidates,
         runs=runs,
+        repeats=repeats,
+        pairs=pairs,
+        rule=settings.rule,
         budget_seconds=profile.time_budget,
         clock=profile.clock,
-        longest_seconds=longest(profile, runs),
-        likely_seconds=runs * (profile.time_budget + OVERHEAD_SECONDS[profile.device]),
+        longest_seconds=longest(profile, runs + repeats + 2 * pairs),
+        likely_seconds=(runs + 2 * pairs) * (profile.time_budget + OVERHEAD_SECONDS[profile.device]),
     )
 
 

@@ -75,6 +75,7 @@ def write_plan(
         knobs=workspace.read_knobs(prepared.train_py),
         base_experiment_id=house.experiment_id(house.incumbent_iteration) if iteration > 1 else "",
         fingerprint=prepared.bounds.fingerprint(prepared.train_py),
+        signs=workspace.signs(prepared.train_py) if iteration == 1 else prepared.bounds.signs(prepared.train_py),
         second_chance=chance,
         rejected=prepared.rejected.message,
         author=prepared.agent,
@@ -82,8 +83,7 @@ def write_plan(
     )
     _write_staged(house, plan, proposal)
     third = proposal.transcendent
-    source = third.train_py_source
-    synthesis = workspace.resolve(source, prepared.bounds.origins) if source is not None else None
+    synthesis = _synthesis(prepared)
     if synthesis is None:
         (folder.transcendent / "train.py").unlink(missing_ok=True)
     patch = workspace.diff(house.incumbent_text, prepared.train_py)
@@ -94,6 +94,12 @@ def write_plan(
         house.leave(iteration, "prepare", move_type=plan.move_type, author=prepared.author)
     house.plan_ahead(plan)
     return plan
+
+
+def _synthesis(prepared: Prepared) -> str | None:
+    """The text of the third form; None where it has no code."""
+    source = prepared.proposal.transcendent.train_py_source
+    return workspace.resolve(source, prepared.bounds.origins) if source is not None else None
 
 
 def _tensions(house: House, plan: Plan, prepared: Prepared) -> list[tuple[TensionRecord, str, str]]:

@@ -189,6 +189,7 @@ def bounds_of(house: House) -> workspace.Bounds:
         profile=house.profile,
         data_fingerprint=house.data.fingerprint,
         known=house.known,
+        baseline=_texts(house)(house.experiment_id(1)) or "",
     )
 
 

@@ -88,7 +88,7 @@ def write_result(
 ) -> Result:
     """Write the iteration's result down; ``left`` are fields that its author left to the numbers."""
     result = compose(house, plan, measurement, verdict, reflected, left)
-    write_run_files(house.session, plan, result)
+    write_run_files(house.session, plan, result, measurement.record.cage if measurement.record else None)
     _write_phase(house, plan, result, reflected[1])
     house.session.write_result(result)
     return result
@@ -138,9 +138,15 @@ def compose(
         failure=measurement.failure,
         score=measurement.score,
         verdict=verdict,
+        failed_repeats=measurement.failed_repeats,
         prediction_score=_fared(plan, verdict),
         second_chance=plan.second_chance,
-        cost=Cost(train_seconds=measurement.train_seconds, wall_seconds=measurement.wall_seconds),
+        signs=measurement.signs,
+        cost=Cost(
+            train_seconds=measurement.train_seconds,
+            wall_seconds=measurement.wall_seconds,
+            beside_seconds=measurement.beside_seconds,
+        ),
         filled_by=dict.fromkeys(REFLECTED, author)
         | dict.fromkeys((*left, "keep_discard_status", "verdict"), "computed"),
     )

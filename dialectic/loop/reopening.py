@@ -13,7 +13,7 @@ from pathlib import Path
 from dialectic import agents, workspace
 from dialectic.config import FIXED, Settings, SettingValue, resumed
 from dialectic.errors import CorruptRecord, DataError, SessionError, UsageError
-from dialectic.loop import facts
+from dialectic.loop import cage, facts, kernels
 from dialectic.loop.house import KNOWLEDGE, House
 from dialectic.loop.memory import fold_sessions
 from dialectic.loop.opening import (
@@ -26,6 +26,7 @@ from dialectic.loop.opening import (
     script_of,
     sha256,
     start_branch,
+    warn,
 )
 from dialectic.loop.staged import STAGED
 from dialectic.session import BASE_TRAIN_PY, LOGS, Iteration, Session, mend, unplanned
@@ -58,7 +59,10 @@ def reopen_house(session: Session, settings: Settings, given: Collection[str], o
         )
     steering = read_steering(program.decode("utf-8"))
     data = _prepared(session.root, settings, data, observer)
+    held = cage.look(settings, executor.name, profile, session.root, Path(data.folder))
     check_writable(session.root)
+    if held is not None:
+        kernels.fetch(profile, Path(data.folder), observer)
     history = session.history()
     check_total(settings, given, len(history) - 1)
     if not any(result for _, result, _ in history):
@@ -70,7 +74,7 @@ def reopen_house(session: Session, settings: Settings, given: Collection[str], o
         record = start_branch(session, record)
     told = configuration(settings)
     kept = {name: value for name, value in record.config.items() if name in (*FIXED, "session", "script")}
-    record = record.model_copy(update={"data": data, "config": told | kept})
+    record = record.model_copy(update={"data": data, "config": told | kept, "cage": held})
     session.write_record(record)
     graph = fold_sessions(session.root, observer, resumed=session.id)
     house = House(
@@ -164,7 +168,9 @@ def _return_to(house: House, history: list[Iteration]) -> None:
         house.remember(plan, result, tensions)
     house.belief = retrace(house.profile.noise_sigma, [result for _, result, _ in finished])
     house.commits = {plan.iteration: plan.candidate_commit for plan, _, _ in history}
-    house.longest_turn = max((result.cost.wall_seconds for _, result, _ in finished), default=0.0)
+    # An iteration without repeats takes about as long as a run with its scoring.
+    taken = [result.cost.wall_seconds / max(len(result.verdict.runs), 1) for _, result, _ in finished]
+    house.longest_turn = house.longest_run = max(taken, default=0.0)
     if house.record.branch is not None and unplanned(session, count) is not None:
         workspace.take_back(house.root, house.record.branch, f"{experiment_id(session.id, count + 1)} ")
     house.planned = history[count][0] if len(history) > count else None
@@ -172,7 +178,8 @@ def _return_to(house: House, history: list[Iteration]) -> None:
     for folder in (house.root, house.root / LOGS, house.root / STAGED.parent):
         sweep(list(folder.glob(f"*{TEMPORARY}")))
     sweep(list((house.root / KNOWLEDGE).rglob(f"*{TEMPORARY}")))
-    observer.opened(house.record, announcement(house.record, house.settings, house.profile, count))
+    observer.opened(house.record, announcement(house.record, house.settings, house.profile, house.history))
+    warn(house.record, observer)
     observer.resumed([(plan, result) for plan, result, _ in finished])
     _set_phases(house, history)
     if house.planned is None:

@@ -14,6 +14,8 @@ ANSWER = "score.json"
 SUFFIX = ":score"
 DATA_FAULT = 3
 """Exit code of a scorer that cannot read the evaluation data: no fault of the candidate's."""
+REFUSED = 4
+"""Exit code of a scorer that refuses the file: it breaks a rule that every honest hand-over keeps."""
 
 
 def scoring_job(
@@ -22,6 +24,7 @@ def scoring_job(
     """The job that scores what ``run`` handed over; ``environment`` is the whole environment of its process."""
     return Job(
         job_id=run.job_id + SUFFIX,
+        experiment_id=run.experiment_id,
         folder=str(Path(run.folder) / "score"),
         command=[
             "{python}",
@@ -41,8 +44,14 @@ def scoring_job(
     )
 
 
+def readable(job: Job) -> list[str]:
+    """What a scoring must be able to read beside Python and its packages, as absolute paths; it writes nothing."""
+    command = job.command
+    return [command[3], command[command.index("--prepare") + 1], command[command.index("--cache") + 1]]
+
+
 def read_answer(job: Job, record: RunRecord) -> Score | Failure:
-    """The score, or why there is none: the scoring failed, or a check did not pass.
+    """The score, or why there is none: the scoring failed, the file was refused, or a check did not pass.
 
     Raises:
         DataError: the evaluation data are damaged: every candidate would fail.
@@ -51,6 +60,9 @@ def read_answer(job: Job, record: RunRecord) -> Score | Failure:
     path = Path(job.folder) / ANSWER
     if record.exit_code == DATA_FAULT:
         raise DataError(record.failure.message or "the evaluation data cannot be read; run `python prepare.py` again")
+    if record.exit_code == REFUSED:
+        said = record.failure.message.removesuffix(f" (exit code {REFUSED})")
+        return Failure(kind="check", message=said)
     if record.status != "completed":
         return Failure(kind="score", message=f"scoring {record.status}: {record.failure.message}")
     try:
@@ -60,6 +72,7 @@ def read_answer(job: Job, record: RunRecord) -> Score | Failure:
     except ValidationError:
         return Failure(kind="score", message="the model's bits per byte are not a finite number")
     if score.failed_checks:
-        numbers = ", ".join(f"{name} {score.checks[name].value:.3g}" for name in score.failed_checks)
+        failed = ((name, score.checks[name]) for name in score.failed_checks)
+        numbers = ", ".join(f"{name} {check.value:.3g} (at most {check.limit:.3g})" for name, check in failed)
         return Failure(kind="check", message=f"the model failed the scorer's checks: {numbers}")
     return score

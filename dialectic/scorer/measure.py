@@ -1,8 +1,7 @@
-"""Load a handed-over graph, check that it is an honest language model, and evaluate it (design, section 6).
+"""Read a handed-over graph, check that it is an honest language model, and evaluate it (design, section 6).
 
-The metric itself is ``prepare.evaluate_bpb``; nothing of the candidate's Python is imported here. The archive is
-opened by torch's own loader, which trusts it: reading it ourselves first, and the cage, come with the honest-score
-issue.
+The metric itself is ``prepare.evaluate_bpb``; nothing of the candidate's Python is imported here, and no loader that
+trusts a file is called.
 """
 
 from __future__ import annotations
@@ -15,22 +14,11 @@ import sys
 import time
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from dialectic.errors import DataError
+from dialectic.scorer.checks import NO_NUMBER, Examiner, guarded
+from dialectic.scorer.graph import load_graph
 from dialectic.state.run import CheckResult, Score
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import Tensor
-
-    LogitsFn = Callable[[Tensor], Tensor]
-
-REPEAT_TOLERANCE = {"cpu": 1e-5, "mps": 1e-3, "cuda": 1e-2}
-"""Largest difference of a logit between two evaluations of the same tokens; accelerators add up in any order."""
-CAUSAL_TOLERANCE = {"cpu": 1e-3, "mps": 1e-2, "cuda": 1e-1}
-"""Largest change of an earlier logit when only later tokens changed; bfloat16 rounds logits near 15 to 0.06."""
 
 
 def measure(model: Path, prepare_py: Path, cache: Path, profile: str) -> Score:
@@ -38,32 +26,37 @@ def measure(model: Path, prepare_py: Path, cache: Path, profile: str) -> Score:
 
     Raises:
         DataError: the evaluation data are missing or damaged.
-        OSError, ValueError, RuntimeError: the file cannot be loaded or evaluated.
+        Refused: the file breaks a rule of hand-overs.
+        OSError, ValueError, RuntimeError: the file cannot be read or evaluated.
     """
     os.environ["DIALECTIC_PROFILE"] = profile
     os.environ["DIALECTIC_CACHE"] = str(cache)
     keep_freed_memory()
     prepare = load_module(prepare_py)
     started = time.perf_counter()
-    logits_fn = load_graph(model, prepare.PROFILE.device)
-    checks = run_checks(logits_fn, prepare)
-    if all(check.passed for check in checks.values()):
+    fixed = prepare.PROFILE
+    logits_fn = guarded(load_graph(model, fixed.device, fixed.eval_batch, fixed.sequence_length), fixed)
+    examiner = Examiner(logits_fn, fixed)
+    examiner.open()
+    numbers = (0.0, 0.0, 0, 0)
+    if examiner.passed:
         try:
-            validation = prepare.evaluate_bpb(logits_fn, "validation")
+            validation = prepare.evaluate_bpb(examiner, "validation")
             holdout = prepare.evaluate_bpb(logits_fn, "holdout")
         except prepare.PrepareError as error:
             raise DataError(str(error)) from error
+        examiner.close(validation.bytes / validation.tokens)
         numbers = (validation.bpb, holdout.bpb, validation.tokens, validation.bytes)
-    else:
-        numbers = (0.0, 0.0, 0, 0)
     if not all(math.isfinite(number) for number in numbers):
-        raise ValueError("the bits per byte are not a finite number")
+        examiner.checks["finite"] = CheckResult(passed=False, value=NO_NUMBER)
+    if not examiner.passed:  # a number that was not earned is not told
+        numbers = (0.0, 0.0, 0, 0)
     return Score(
         val_bpb=numbers[0],
         holdout_bpb=numbers[1],
         tokens=numbers[2],
         bytes=numbers[3],
-        checks=checks,
+        checks=examiner.checks,
         seconds=time.perf_counter() - started,
     )
 
@@ -88,53 +81,3 @@ def load_module(path: Path) -> ModuleType:
     finally:
         sys.dont_write_bytecode = writes
     return module
-
-
-def load_graph(path: Path, device: str) -> LogitsFn:
-    """The exported graph as a function from token ids [eval_batch, T] to logits [eval_batch, T, vocabulary].
-
-    The graph lives where the run left it; token ids may come from anywhere.
-    """
-    import torch
-
-    try:
-        graph = torch.export.load(path).module()
-    except Exception as error:  # the loader has no error of its own: zip, JSON, key and assertion errors get through
-        raise ValueError(f"{path.name} is not an exported graph ({type(error).__name__}: {error})") from error
-
-    def logits_fn(tokens: Tensor) -> Tensor:
-        with torch.inference_mode():
-            logits: Tensor = graph(tokens.to(device))
-            return logits
-
-    return logits_fn
-
-
-def run_checks(logits_fn: LogitsFn, prepare: ModuleType) -> dict[str, CheckResult]:
-    """Shape, finiteness, determinism and causality on the first batch of random tokens."""
-    import torch
-
-    profile = prepare.PROFILE
-    batch, length, vocabulary = profile.eval_batch, profile.sequence_length, profile.vocab_size
-    generator = torch.Generator().manual_seed(0)
-    tokens = torch.randint(vocabulary, (batch, length), generator=generator)
-    logits = logits_fn(tokens)
-    shape = tuple(logits.shape)
-    checks = {"shape": CheckResult(passed=shape == (batch, length, vocabulary), value=float(len(shape)))}
-    if not checks["shape"].passed:
-        return checks
-    checks["finite"] = CheckResult(
-        passed=bool(torch.isfinite(logits).all()), value=float((~torch.isfinite(logits)).sum())
-    )
-    checks["deterministic"] = _compare(logits, logits_fn(tokens), REPEAT_TOLERANCE[profile.device])
-    changed = tokens.clone()
-    half = length // 2
-    changed[:, half:] = torch.randint(vocabulary, (batch, length - half), generator=generator)
-    checks["causal"] = _compare(logits[:, :half], logits_fn(changed)[:, :half], CAUSAL_TOLERANCE[profile.device])
-    return checks
-
-
-def _compare(first: Tensor, second: Tensor, tolerance: float) -> CheckResult:
-    difference = float((first.float() - second.float()).abs().max())
-    # A NaN difference is no number for a record and no agreement either.
-    return CheckResult(passed=difference <= tolerance, value=difference if math.isfinite(difference) else 1e30)

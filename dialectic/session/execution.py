@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dialectic.session.store import Session
 from dialectic.state.base import SCHEMA_VERSION
+from dialectic.state.cage import CageRecord
 from dialectic.state.files import to_json, write_text
 from dialectic.state.plan import Plan
 from dialectic.state.result import Result
@@ -17,10 +18,11 @@ MAX_EVENTS_BYTES = 20_000_000
 """A run may write at most one event a second; of a file that is larger than that allows only the end is kept."""
 
 
-def write_run_files(session: Session, plan: Plan, result: Result) -> None:
+def write_run_files(session: Session, plan: Plan, result: Result, cage: CageRecord | None = None) -> None:
     """Write ``summary.json``, ``run-metadata.json`` and ``execution-ref.json``, and sign the live events.
 
     An iteration that ran nothing gets them as well, with empty metrics: no reader has to ask whether they are there.
+    ``cage`` is what held its first run.
     """
     folder = session.iteration(plan.iteration).execution
     branch = session.record().branch
@@ -31,6 +33,7 @@ def write_run_files(session: Session, plan: Plan, result: Result) -> None:
         "experiment_index": plan.experiment_index,
         "exit_code": result.exit_code,
         "metrics": result.summary,
+        "cage": cage.model_dump(mode="json") if cage else None,
     }
     reference = {
         "schema_version": SCHEMA_VERSION,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 from dialectic.state.base import Side, iteration_label
+from dialectic.state.trees import remove_tree
 
 LOGS = "experiment_logs"
 MODEL = "model.pt2"
@@ -42,7 +42,7 @@ class IterationFolder:
 def remove_work(run_folder: Path) -> None:
     """Drop what a run left in its own ``work/``: its inputs are recorded elsewhere, its outputs were handed over."""
     for folder in (run_folder, run_folder / "score"):
-        shutil.rmtree(folder / "work", ignore_errors=True)
+        remove_tree(str(folder / "work"))
 
 
 def remove_models(folder: IterationFolder, but: int = 0) -> None:

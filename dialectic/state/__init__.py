@@ -6,6 +6,7 @@ proposal    what an agent hands over; the staged state
 plan        plan.json, a tension's meta.json, transcendent/result.json
 run         job, handle, run record, score
 result      result.json: verdict, reflection, prediction score, cost
+confirmation  confirmation.json: the total improvement, from fresh pairs
 session     session.json, manifest.json, live/state.json
 briefing    what the tension graph tells prepare
 knowledge   knowledge_base/: one record an experiment, the incumbents

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from dialectic.state.base import FilledBy, JsonObject, MoveType, Record, Side, Text, Value, without_nulls
 from dialectic.state.proposal import Edit, Prediction, Source, Transcendent
 from dialectic.state.run import NO_EXIT_CODE, Failure
+from dialectic.state.signs import Sign
 
 NOT_RECORDED = "not recorded"
 """Stands in an upgraded file where an older writer left text out."""
@@ -81,6 +82,9 @@ class Plan(Record):
     """SHA-256 of the candidate's normalised syntax tree with profile, budget and data."""
     rejected: str = ""
     """Why nothing was run: every proposal was refused. Empty in every other plan (and in older files)."""
+    signs: list[Sign] = []
+    """Signs of cheating that were flagged: what the candidate uses beyond baseline and incumbent. Of the baseline all
+    that it uses itself, which it may. Empty in older files."""
     second_chance: SecondChance = SecondChance()
     """Of kind ``none`` in a first plan (and in older files)."""
     filled_by: dict[str, FilledBy] = {}

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from dialectic.state.base import Value
-
-Sign = Literal["environment", "file", "import", "network", "process", "token-files"]
-"""Signs of cheating that the user may tolerate by naming them under ``allow``."""
+from dialectic.state.signs import FlaggedRule
 
 
 class Steering(Value):
@@ -19,4 +15,5 @@ class Steering(Value):
     """Knob → smallest and largest value allowed, after evaluation."""
     prefer: list[str] = []
     """Tension kinds to take up first."""
-    allow: list[Sign] = []
+    allow: list[FlaggedRule] = []
+    """Signs of cheating that are not worth recording; those for which a candidate is refused cannot be named."""

@@ -18,6 +18,7 @@ from dialectic.state.base import (
     Text,
     Value,
 )
+from dialectic.state.signs import RefusedRule
 
 
 class KnobEdit(Value):
@@ -182,9 +183,12 @@ class Proposal(Value):
 class Refusal(Value):
     """Why a proposal cannot become a candidate; ``rule`` is a short name, ``reason`` goes back to the agent."""
 
-    rule: Literal[
-        "does-not-apply", "does-not-parse", "changes-nothing", "repeats", "frozen", "out-of-range", "bad-tension"
-    ]
+    rule: (
+        Literal[
+            "does-not-apply", "does-not-parse", "changes-nothing", "repeats", "frozen", "out-of-range", "bad-tension"
+        ]
+        | RefusedRule
+    )
     reason: str
 
 

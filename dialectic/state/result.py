@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
 from dialectic.state.base import (
     Claim,
+    Compared,
     Decision,
     FilledBy,
     FilledText,
@@ -26,14 +27,25 @@ from dialectic.state.base import (
 )
 from dialectic.state.plan import NOT_RECORDED, SecondChance, TranscendentRecord
 from dialectic.state.run import NO_EXIT_CODE, Failure, Score
+from dialectic.state.signs import Sign
 
 
 class ScoredRun(Value):
     """One scored run that took part in a verdict."""
 
-    of: Literal["candidate", "incumbent"]
+    of: Compared
     seed: int
     val_bpb: float
+    k: int = 0
+    """Number of the run within its iteration; 0 in older files."""
+
+
+class FailedRun(Value):
+    """A repeat that was bought and has no score: the iteration is decided without it."""
+
+    of: Compared
+    k: int
+    failure: Failure
 
 
 class Estimate(Value):
@@ -87,6 +99,9 @@ class Cost(Value):
     llm_tokens_in: int = 0
     llm_tokens_out: int = 0
     usd: float | None = 0.0
+    beside_seconds: float = 0.0
+    """What a run used beside its training (start, warm-up, export) on the budget's clock: in all, as measured from
+    outside, less what it says it trained. Of several runs the largest; 0 where nobody knows (and in older files)."""
 
 
 class Reflection(Value):
@@ -137,6 +152,9 @@ class Result(Record):
     verdict: Verdict
     prediction_score: PredictionScore | None = None
     cost: Cost = Cost()
+    failed_repeats: list[FailedRun] = []
+    signs: list[Sign] = []
+    """Claims of its runs that do not agree with what was seen of them; empty in older files."""
     second_chance: SecondChance = SecondChance()
     """The plan's: of kind ``none`` where the first attempt stands (and in older files)."""
     filled_by: dict[str, FilledBy] = {}

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from dialectic.state.base import Metrics, Record, Value
+from dialectic.state.base import Metrics, Record, RunOf, Value
+from dialectic.state.cage import Cage, CageRecord
 
 SUMMARY_NAMES = (
     "val_bpb",
@@ -35,6 +36,7 @@ FailureKind = Literal[
     "export",
     "score",
     "check",
+    "claims",
     "rejected",
     "interrupted",
     "lost",
@@ -46,7 +48,7 @@ class Failure(Value):
 
     ``disk``: it wrote more than it may; ``hang``: it did nothing for a long time, far from its wall limit; ``lost``:
     its supervisor went with it, twice; ``score``: the scorer could not score the model; ``check``: it could, and the
-    model failed a check.
+    model failed a check; ``claims``: it says that it trained for less time than was seen of it, or hid what it used.
     """
 
     kind: FailureKind = "none"
@@ -76,7 +78,10 @@ class Job(Value):
     """
 
     job_id: str
-    """``<session-id>:<NNN>:<k>``, k the run's number within the iteration; ``…:score`` for its scoring."""
+    """``<session-id>:<NNN>:<k>``, k the run's number within the iteration, or ``<session-id>:confirm:<k>``;
+    ``…:score`` for its scoring."""
+    experiment_id: str = ""
+    """The experiment whose ``train.py`` is run, or whose model is scored."""
     folder: str
     """Absolute folder of the run on the runner's machine; ``work/``, ``run.log`` and ``exit.json`` appear in it."""
     command: list[str] = Field(min_length=1)
@@ -91,8 +96,24 @@ class Job(Value):
     limits: Limits
     cores: int = Field(default=0, ge=0)
     """How many processor cores the run is granted; 0 means all that the runner has."""
+    cage: Cage | None = None
+    """What it may touch; None leaves it with its folder and its environment alone."""
     answer: str = ""
     """When set, standard output goes into this file of ``folder`` and only standard error into ``run.log``."""
+
+
+class RunNote(Record):
+    """``run.json`` of a run that is not its iteration's first, written before it starts.
+
+    What was decided stands: a runner that goes on where another was killed makes the same run of the same file, also
+    when it would decide otherwise by now.
+    """
+
+    k: int
+    of: RunOf
+    experiment_id: str
+    """The experiment whose ``train.py`` is run."""
+    seed: int
 
 
 class JobHandle(Record):
@@ -126,7 +147,7 @@ class LiveEvent(Record):
 class RunRecord(Record):
     """How a run ended. ``metrics`` are the summary numbers that ``train.py`` printed: claims, not scores."""
 
-    nullable: ClassVar[frozenset[str]] = frozenset()
+    nullable: ClassVar[frozenset[str]] = frozenset({"cage"})
 
     execution_id: str
     status: Literal["completed", "failed", "timed_out", "interrupted"]
@@ -142,6 +163,11 @@ class RunRecord(Record):
     """The largest resident set among the run's processes, in MB."""
     training_started: bool = False
     """Whether the first training step was seen: a crash before it goes back to the agent."""
+    cage: CageRecord | None = None
+    """What held it; None where nothing was asked to, or nobody can tell any more."""
+    handed_over: Metrics = {}
+    """What ``prepare`` told at the hand-over, claims as well: ``training_seconds_elapsed`` on the budget's clock, and
+    ``tokens_delivered`` by the dataloader."""
 
 
 class CheckResult(Value):
@@ -149,6 +175,8 @@ class CheckResult(Value):
 
     passed: bool
     value: float
+    limit: float = 0.0
+    """The largest ``value`` that passes (0 in older files, which do not tell)."""
 
 
 class Score(Record):

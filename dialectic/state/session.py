@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from dialectic.state.base import JsonObject, Metrics, Record, Status, Text, Value, numeric_metrics, without_nulls
+from dialectic.state.base import JsonObject, Metrics, Record, RunOf, Status, Text, Value, numeric_metrics, without_nulls
+from dialectic.state.cage import CageRecord
 
 
 class ProfileFacts(Value):
@@ -71,7 +72,7 @@ class AgentFacts(Value):
 class SessionRecord(Record):
     """``session.json``."""
 
-    nullable: ClassVar[frozenset[str]] = frozenset({"branch", "profile", "data", "machine"})
+    nullable: ClassVar[frozenset[str]] = frozenset({"branch", "profile", "data", "machine", "cage"})
 
     session_id: str
     branch: str | None = None
@@ -92,6 +93,8 @@ class SessionRecord(Record):
     prepare_sha256: str = ""
     program_sha256: str = ""
     base_train_sha256: str = ""
+    cage: CageRecord | None = None
+    """What holds its runs on this machine; null where nothing runs on it, and in older sessions."""
     git: GitFacts = GitFacts()
     config: dict[str, str | int | float | bool | None] = {}
 
@@ -154,7 +157,11 @@ class LiveState(Record):
 
     session_id: str
     is_active: bool
-    phase: Literal["starting", "prepare", "run", "score", "verdict", "reflect", "completed", "interrupted"]
+    phase: Literal["starting", "prepare", "run", "score", "verdict", "reflect", "confirm", "completed", "interrupted"]
+    k: int = 1
+    """Number of the present run within its iteration, or among the final pairs."""
+    of: RunOf = "candidate"
+    """Whose ``train.py`` it trains."""
     current_iteration_label: str
     experiment_index: int = Field(ge=0)
     experiment_count: int = Field(ge=0)

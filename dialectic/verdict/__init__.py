@@ -9,12 +9,29 @@ procedure that bounds the false discovery rate however long the session goes on.
 
 belief      what a session knows about baseline and incumbent, and how a run changes it
 judge       the verdict
+repeats     which further run is worth buying
 claims      the test and its level
+confirm     the total improvement, from fresh pairs
 prediction  how a prediction fared
 """
 
 from dialectic.verdict.belief import Belief
-from dialectic.verdict.judge import ADOPTION_PROBABILITY, baseline_runs, judge, replay, retrace
+from dialectic.verdict.confirm import confirm, informed
+from dialectic.verdict.judge import ADOPTION_PROBABILITY, REPEATS_FROM, Rule, baseline_runs, judge, replay, retrace
 from dialectic.verdict.prediction import score_prediction
+from dialectic.verdict.repeats import next_run
 
-__all__ = ["ADOPTION_PROBABILITY", "Belief", "baseline_runs", "judge", "replay", "retrace", "score_prediction"]
+__all__ = [
+    "ADOPTION_PROBABILITY",
+    "REPEATS_FROM",
+    "Belief",
+    "Rule",
+    "baseline_runs",
+    "confirm",
+    "informed",
+    "judge",
+    "next_run",
+    "replay",
+    "retrace",
+    "score_prediction",
+]

@@ -35,6 +35,10 @@ class Belief:
     prior_noise: float
     baseline_id: str = ""
     experiment_id: str = ""
+    recorded: float = 0.0
+    """The incumbent's first ``val_bpb``, which the plain rule compares with."""
+    conceded: float = 0.0
+    """Expected harm of the simplifications kept so far, in bpb."""
     mean: tuple[float, float] | None = None
     covariance: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0))
     sum_squares: float = 0.0
@@ -98,6 +102,8 @@ class Posterior:
     freedom: int
     effect: float
     """Measured: mean of the candidate's runs minus the incumbent's estimate before them."""
+    first: float
+    """The candidate's first ``val_bpb``."""
 
     def delta(self) -> tuple[float, float]:
         """Posterior mean and SD of candidate minus incumbent."""
@@ -125,7 +131,7 @@ def observe(belief: Belief, candidate: Sequence[ScoredRun], incumbent: Sequence[
             gain = covariance[:, index] / (covariance[index, index] + informed.noise**2 / len(runs))
             mean = mean + gain * (value - mean[index])
             covariance = covariance - np.outer(gain, covariance[index, :])
-    return Posterior(mean, covariance, informed.sum_squares, informed.freedom, measured)
+    return Posterior(mean, covariance, informed.sum_squares, informed.freedom, measured, candidate[0].val_bpb)
 
 
 def pooled(values: Sequence[float]) -> tuple[float, int]:

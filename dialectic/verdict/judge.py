@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 
@@ -15,7 +16,15 @@ from dialectic.verdict.claims import lord_level, p_value
 
 REPEATS_FROM = 5
 """From this many planned candidates on the baseline is run twice (design, section 8)."""
+Rule = Literal["bayes", "greedy"]
+"""How a session decides: by the posterior, or by the field's plain rule for comparison."""
 RULE = "adopt when the posterior effect is an improvement; claim by LORD++ at 5 %"
+GREEDY = "greedy: keep when the first val_bpb is below the incumbent's recorded one; claim by LORD++ at 5 %"
+SIMPLER = "simplification: keep what deletes code and is not worse within the noise; claim by LORD++ at 5 %"
+CONCESSION = 0.25
+"""Noise SDs that one simplification may be expected to cost."""
+CONCESSIONS = 0.5
+"""Noise SDs that all simplifications of a session together may be expected to cost."""
 ADOPTION_PROBABILITY = 0.9
 """The incumbent must be better than the baseline with this probability to replace the top-level train.py."""
 
@@ -26,18 +35,26 @@ def baseline_runs(candidates: int) -> int:
 
 
 def judge(
-    belief: Belief, experiment_id: str, candidate: Sequence[ScoredRun], incumbent: Sequence[ScoredRun] = ()
+    belief: Belief,
+    experiment_id: str,
+    candidate: Sequence[ScoredRun],
+    incumbent: Sequence[ScoredRun] = (),
+    *,
+    rule: Rule = "bayes",
+    deletes: int = 0,
 ) -> tuple[Verdict, Belief]:
     """Decide one candidate.
 
-    ``candidate`` are its scored runs, ``incumbent`` runs of the incumbent made for this comparison. The first scored
-    experiment is the baseline and is kept as it is. Without a scored run the candidate is discarded.
+    ``candidate`` are its scored runs, ``incumbent`` runs of the incumbent made for this comparison, each in the order
+    made. ``deletes`` is the net number of statements that the candidate removes. The first scored experiment is the
+    baseline and is kept as it is. Without a scored run the candidate is discarded.
     """
     if not candidate:
         return _not_scored(belief, experiment_id), belief
     if belief.mean is None:
         return _baseline(belief, experiment_id, candidate)
-    return _compare(belief, experiment_id, candidate, incumbent)
+    after = observe(belief, candidate, incumbent)
+    return _compare(belief, after, experiment_id, [*candidate, *incumbent], _decide(belief, after, rule, deletes))
 
 
 def retrace(prior_noise: float, results: Iterable[Result]) -> Belief:
@@ -57,23 +74,36 @@ def replay(belief: Belief, experiment_id: str, verdict: Verdict) -> Belief:
     if belief.mean is None:
         return _baseline(belief, experiment_id, candidate)[1]
     after = observe(belief, candidate, incumbent)
-    return _successor(belief, after, experiment_id, verdict.decision, verdict.claim == "proven")
+    return _successor(belief, after, experiment_id, verdict.decision, verdict.rule, verdict.claim == "proven")
+
+
+def _decide(belief: Belief, after: Posterior, rule: Rule, deletes: int) -> tuple[Decision, str]:
+    """The decision and the rule that made it."""
+    delta, _ = after.delta()
+    if rule == "greedy":
+        return ("keep" if after.first < belief.recorded else "discard"), GREEDY
+    if delta < 0:
+        return "keep", RULE
+    spent = belief.conceded + delta
+    if deletes > 0 and delta <= CONCESSION * belief.noise and spent <= CONCESSIONS * belief.noise:
+        return "keep", SIMPLER
+    return "discard", RULE
 
 
 def _compare(
-    belief: Belief, experiment_id: str, candidate: Sequence[ScoredRun], incumbent: Sequence[ScoredRun]
+    belief: Belief, after: Posterior, experiment_id: str, runs: list[ScoredRun], decided: tuple[Decision, str]
 ) -> tuple[Verdict, Belief]:
-    after = observe(belief, candidate, incumbent)
+    decision, rule = decided
     delta, delta_sd = after.delta()
-    keep = delta < 0
-    tail = p_value(belief, after, candidate, incumbent)
+    candidate = [run for run in runs if run.of == "candidate"]
+    tail = p_value(belief, after, candidate, [run for run in runs if run.of == "incumbent"])
     level = lord_level(belief.tests + 1, belief.discoveries)
-    proven = keep and tail <= level
-    successor = _successor(belief, after, experiment_id, "keep" if keep else "discard", proven)
+    proven = decision == "keep" and tail <= level
+    successor = _successor(belief, after, experiment_id, decision, rule, proven)
     verdict = Verdict(
-        decision="keep" if keep else "discard",
-        claim=("proven" if proven else "provisional") if keep else None,
-        rule=RULE,
+        decision=decision,
+        claim=("proven" if proven else "provisional") if decision == "keep" else None,
+        rule=rule,
         delta=delta,
         delta_sd=delta_sd,
         expected_improvement=_expected_improvement(delta, delta_sd),
@@ -81,14 +111,16 @@ def _compare(
         noise_sigma=successor.noise,
         p_value=tail,
         level=level,
-        runs=[*candidate, *incumbent],
+        runs=runs,
         incumbent=belief.incumbent,
         successor=successor.incumbent,
     )
     return verdict, successor
 
 
-def _successor(belief: Belief, after: Posterior, experiment_id: str, decision: Decision, proven: bool) -> Belief:
+def _successor(
+    belief: Belief, after: Posterior, experiment_id: str, decision: Decision, rule: str, proven: bool
+) -> Belief:
     pick = [0, 2] if decision == "keep" else [0, 1]
     mean = after.mean[pick]
     covariance = after.covariance[np.ix_(pick, pick)]
@@ -96,6 +128,8 @@ def _successor(belief: Belief, after: Posterior, experiment_id: str, decision: D
     return replace(
         belief,
         experiment_id=experiment_id if decision == "keep" else belief.experiment_id,
+        recorded=after.first if decision == "keep" else belief.recorded,
+        conceded=belief.conceded + (after.delta()[0] if rule == SIMPLER else 0.0),
         mean=(float(mean[0]), float(mean[1])),
         covariance=(
             (float(covariance[0, 0]), float(covariance[0, 1])),
@@ -118,6 +152,7 @@ def _baseline(belief: Belief, experiment_id: str, runs: Sequence[ScoredRun]) -> 
         informed,
         baseline_id=experiment_id,
         experiment_id=experiment_id,
+        recorded=values[0],
         mean=(float(np.mean(values)), float(np.mean(values))),
         covariance=((variance, variance), (variance, variance)),
     )

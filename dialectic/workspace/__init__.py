@@ -6,6 +6,7 @@ batch      half the device batch under the same total batch
 check      whether a proposal can become a candidate, and why not
 snapshots  the text behind every source; diffs
 program    the steering block of program.md
+signs      what a candidate uses beyond the files it comes from; sign_rules, sign_names, sign_seeds, sign_uses find it
 git        git as a process that cannot disturb its user
 branch     the session's history as a branch of the user's repository
 """
@@ -15,9 +16,10 @@ from __future__ import annotations
 from dialectic.workspace.batch import halved_device_batch
 from dialectic.workspace.branch import commit, facts, start, take_back
 from dialectic.workspace.check import Bounds, check
-from dialectic.workspace.edits import apply, fingerprint
+from dialectic.workspace.edits import apply, fingerprint, removed_statements
 from dialectic.workspace.knobs import evaluate, read_knobs, set_knob
 from dialectic.workspace.program import read_steering
+from dialectic.workspace.signs import signs
 from dialectic.workspace.snapshots import Origins, diff, resolve
 
 __all__ = [
@@ -33,8 +35,10 @@ __all__ = [
     "halved_device_batch",
     "read_knobs",
     "read_steering",
+    "removed_statements",
     "resolve",
     "set_knob",
+    "signs",
     "start",
     "take_back",
 ]

@@ -9,8 +9,10 @@ from dialectic.errors import EditError, WorkspaceError
 from dialectic.state.program import Steering
 from dialectic.state.proposal import EditsSource, KnobEdit, Pole, Proposal, Refusal, Source
 from dialectic.state.session import ProfileFacts
+from dialectic.state.signs import Sign
 from dialectic.workspace.edits import apply, fingerprint, normalised
 from dialectic.workspace.knobs import Evaluated, Scalar, bindings, evaluate, number, parse, read_constants
+from dialectic.workspace.signs import harmless, refusal, signs
 from dialectic.workspace.snapshots import Origins, resolve
 
 
@@ -25,10 +27,17 @@ class Bounds:
     data_fingerprint: str
     known: Mapping[str, str] = field(default_factory=dict)
     """Fingerprint → the experiment that ran it."""
+    baseline: str = ""
+    """The session's baseline; empty where the incumbent is it."""
 
     def fingerprint(self, text: str) -> str:
         """:func:`~dialectic.workspace.edits.fingerprint` under this session's profile, budget and data."""
         return fingerprint(text, self.profile.name, self.profile.time_budget, self.data_fingerprint)
+
+    def signs(self, text: str) -> list[Sign]:
+        """Signs of cheating in ``text`` beyond baseline and incumbent, those that program.md allows left out."""
+        found = signs(text, [self.baseline or self.origins.current, self.origins.current])
+        return [sign for sign in found if sign.rule not in self.steering.allow]
 
 
 def check(proposal: Proposal, bounds: Bounds) -> Refusal | None:
@@ -52,7 +61,11 @@ def _check(proposal: Proposal, bounds: Bounds) -> Refusal | None:
     if same:
         reason = "the edits leave train.py as it is, but for comments and formatting; change what it does"
         return Refusal(rule="changes-nothing", reason=reason)
-    return _repeats(candidate, bounds) or _steered(candidate, bounds) or _tensions(proposal, bounds)
+    told = _repeats(candidate, bounds) or _steered(candidate, bounds)
+    # Knobs that are set to plain values bring no sign, and most proposals are of that kind.
+    if told is None and not harmless(proposal.edits):
+        told = refusal(bounds.signs(candidate))
+    return told or _tensions(proposal, bounds)
 
 
 def _repeats(candidate: str, bounds: Bounds) -> Refusal | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from dialectic.errors import WorkspaceError
 from dialectic.state.program import Steering
+from dialectic.workspace.sign_rules import FLAGGED, REFUSED
 
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})\s*([^`\s]*)[^`]*")
 
@@ -41,6 +43,7 @@ def _validated(data: dict[str, object]) -> Steering:
     try:
         steering = Steering.model_validate(data)
     except ValidationError as error:
+        _check_allow(data.get("allow"))
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise WorkspaceError(f"program.md: the TOML block: {where}: {first['msg']}; mend it") from error
@@ -48,6 +51,20 @@ def _validated(data: dict[str, object]) -> Steering:
         if low > high:
             raise WorkspaceError(f"program.md: ranges.{knob}: {low:g} is more than {high:g}; write [smallest, largest]")
     return steering
+
+
+def _check_allow(names: object) -> None:
+    """Say what is wrong with the names under ``allow``: one that cannot be allowed, or one that is near another."""
+    for name in names if isinstance(names, list) else []:
+        if name in REFUSED:
+            raise WorkspaceError(
+                f"program.md: the TOML block: allow: {name} is refused whatever the block says; it may name "
+                f"{', '.join(sorted(FLAGGED))}"
+            )
+        if name not in FLAGGED:
+            near = difflib.get_close_matches(str(name), sorted(FLAGGED), n=1)
+            guess = f"did you mean {near[0]}?" if near else f"it may name {', '.join(sorted(FLAGGED))}"
+            raise WorkspaceError(f"program.md: the TOML block: allow: there is no sign {name}; {guess}")
 
 
 def _toml_blocks(lines: list[str]) -> list[tuple[int, str]]:

@@ -111,3 +111,29 @@ def test_a_model_that_fails_a_check_has_no_score(smoke: Path, tmp_path: Path, mo
     stand_in(tmp_path, "print(json.dumps({'val_bpb': 0.0, 'checks': {'causal': {'passed': False, 'value': 3.0}}}))\n")
     with pytest.raises(prepare.PrepareError, match="the scorer rejects this model: it failed causal"):
         prepare.hand_over(TinyModel())
+
+
+def test_a_model_is_handed_over_once(run_folder: Path) -> None:
+    prepare.hand_over(TinyModel())
+    first = (run_folder / "model.pt2").read_bytes()
+    with pytest.raises(prepare.PrepareError, match="handed over already"):
+        prepare.hand_over(TinyModel())
+    assert (run_folder / "model.pt2").read_bytes() == first
+
+
+def test_the_hand_over_tells_what_was_trained_on(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = run_folder / "live-events.ndjson"
+    monkeypatch.setenv("DIALECTIC_LIVE_EVENTS", str(path))
+    monkeypatch.setattr(prepare, "DELIVERED", {})
+    batches = prepare.dataloader("train", 4, 64)
+    next(batches)
+    next(prepare.dataloader("validation", 2, 64))
+    clock = prepare.Clock()
+    clock.start()
+    next(batches)
+    prepare.LiveEvents().emit("run_started")
+    prepare.hand_over(TinyModel())
+    told = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(event["type"], event["seq"]) for event in told] == [("run_started", 0), ("handed_over", 1)]
+    assert told[1]["tokens_delivered"] == 2 * 4 * 64
+    assert 0 <= told[1]["training_seconds_elapsed"] <= clock.elapsed()

@@ -75,7 +75,7 @@ def test_a_repeat_names_the_experiment(tmp_path: Path) -> None:
         ReplaceEdit(search="    LOCAL = 3", replace="    global DEPTH\n    DEPTH = 9\n    LOCAL = 3"),
         ReplaceEdit(search="lower = 3", replace="lower = 3\nif lower:\n    DEPTH = 9"),
         ReplaceEdit(search="lower = 3", replace="DEPTH += 1"),
-        ReplaceEdit(search="DEPTH = PROFILE.depth  # number of blocks", replace="from prepare import DEPTH"),
+        ReplaceEdit(search="DEPTH = PROFILE.depth  # number of blocks", replace="from sizes import DEPTH"),
     ],
 )
 def test_a_frozen_knob_stays(edit: Edit, tmp_path: Path) -> None:

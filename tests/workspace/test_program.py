@@ -20,10 +20,10 @@ def test_without_a_block_nothing_is_steered() -> None:
 
 def test_the_block_of_the_design() -> None:
     block = (
-        'freeze = ["DEPTH"]\nranges = {MATRIX_LR = [0.01, 1]}\nprefer = ["capacity-vs-throughput"]\nallow = ["network"]'
+        'freeze = ["DEPTH"]\nranges = {MATRIX_LR = [0.01, 1]}\nprefer = ["capacity-vs-throughput"]\nallow = ["threads"]'
     )
     assert read_steering(fenced(block)) == Steering(
-        freeze=["DEPTH"], ranges={"MATRIX_LR": (0.01, 1.0)}, prefer=["capacity-vs-throughput"], allow=["network"]
+        freeze=["DEPTH"], ranges={"MATRIX_LR": (0.01, 1.0)}, prefer=["capacity-vs-throughput"], allow=["threads"]
     )
     assert read_steering(fenced(block).replace("\n", "\r\n")).freeze == ["DEPTH"]
 
@@ -43,7 +43,11 @@ def test_other_fences_around_it_do_not_count() -> None:
         (fenced("ranges = {A = [1]}"), "ranges.A"),
         (fenced("ranges = {A = [2, 1]}"), "ranges.A: 2 is more than 1"),
         (fenced("ranges = {A = [0, inf]}"), "ranges.A"),
-        (fenced('allow = ["everything"]'), "allow.0"),
+        (fenced('allow = ["everything"]'), "no sign everything; it may name custom-operator, environment, file"),
+        (fenced('allow = ["thread"]'), "no sign thread; did you mean threads?"),
+        (fenced('allow = ["file", "seed"]'), "seed is refused whatever the block says"),
+        (fenced("allow = [1]"), "no sign 1; it may name"),
+        (fenced('allow = "file"'), "allow: "),
         (fenced("") + fenced(""), r"2 TOML blocks \(lines 5 and 14\)"),
         (WORDS + "```toml\nfreeze = []\n", "line 5 is not closed"),
     ],
