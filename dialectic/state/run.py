@@ -179,6 +179,15 @@ class CheckResult(Value):
     """The largest ``value`` that passes (0 in older files, which do not tell)."""
 
 
+class ShownScore(Value):
+    """A score as an agent is told it: nothing of what was measured on the hold-out."""
+
+    val_bpb: float
+    tokens: int
+    bytes: int
+    checks: dict[str, CheckResult] = {}
+
+
 class Score(Record):
     """What the scorer measured on a handed-over model. Bits per byte, over ``tokens`` validation tokens."""
 
@@ -188,6 +197,16 @@ class Score(Record):
     bytes: int
     checks: dict[str, CheckResult] = {}
     seconds: float = 0.0
+
+    @property
+    def shown(self) -> ShownScore:
+        """What an agent may know of it."""
+        return ShownScore(val_bpb=self.val_bpb, tokens=self.tokens, bytes=self.bytes, checks=self.checks)
+
+    @property
+    def gap(self) -> float:
+        """Hold-out minus validation, in bpb. It grows when a session fits its validation text and nothing else."""
+        return self.holdout_bpb - self.val_bpb
 
     @property
     def failed_checks(self) -> list[str]:

@@ -51,7 +51,9 @@ class HandAttention(nn.Module):
         places = torch.arange(x.size(1), device=x.device)
         scores = scores - 0.1 * (places[:, None] - places[None, :]).abs()
         mask = self.mask[: x.size(1), : x.size(1)]  # type: ignore[index]
-        return self.dropout(scores.masked_fill(~mask, float("-inf")).softmax(-1)) @ v
+        shares: Tensor = self.dropout(scores.masked_fill(~mask, float("-inf")).softmax(-1))
+        mixed: Tensor = shares @ v
+        return mixed
 
 
 class Sdpa(nn.Module):
@@ -65,7 +67,7 @@ class Sdpa(nn.Module):
         self.register_buffer("turns", torch.polar(torch.ones_like(angles), angles), persistent=False)
 
     def rotate(self, x: Tensor) -> Tensor:
-        turned = torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) * self.turns[:, None, :]  # type: ignore[index]
+        turned = torch.view_as_complex(x.float().view(*x.shape[:-1], -1, 2)) * self.turns[:, None, :]  # type: ignore[index]
         return torch.view_as_real(turned).flatten(-2).type_as(x)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -88,7 +90,8 @@ class SwiGLU(nn.Module):
         self.up, self.gate, self.down = nn.Linear(WIDTH, 32), nn.Linear(WIDTH, 32), nn.Linear(32, WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.silu(self.gate(x)) * self.up(x)) + F.gelu(x, approximate="tanh") + F.softplus(x)
+        y: Tensor = self.down(F.silu(self.gate(x)) * self.up(x))
+        return y + F.gelu(x, approximate="tanh") + F.softplus(x)
 
 
 class Experts(nn.Module):
@@ -104,7 +107,8 @@ class Experts(nn.Module):
         shares = torch.zeros_like(self.router(x)).scatter(-1, chosen, weights)
         y = torch.einsum("btd,edf,bte->btf", x, self.weight, shares)
         ordered, order = self.router(x).sort(-1, descending=True)
-        return y + (ordered * order).sum(-1, keepdim=True).gather(-1, torch.zeros_like(chosen[..., :1])) / 100
+        place: Tensor = (ordered * order).sum(-1, keepdim=True).gather(-1, torch.zeros_like(chosen[..., :1]))
+        return y + place / 100
 
 
 class Averages(nn.Module):
@@ -136,7 +140,8 @@ class LongConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         size = 2 * x.size(1)
         spectrum = torch.fft.rfft(x.transpose(1, 2), n=size) * torch.fft.rfft(self.kernel, n=size)
-        return torch.fft.irfft(spectrum, n=size)[..., : x.size(1)].transpose(1, 2)
+        mixed: Tensor = torch.fft.irfft(spectrum, n=size)[..., : x.size(1)]
+        return mixed.transpose(1, 2)
 
 
 class InPlace(nn.Module):
@@ -200,6 +205,6 @@ def variants() -> dict[str, nn.Module]:
         "in place": InPlace(),
         "recurrent": Recurrent(),
         "mixed precision": Mixed(),
-        "norms": nn.Sequential(nn.RMSNorm(WIDTH), nn.GroupNorm(1, LENGTH) if False else nn.LayerNorm(WIDTH)),
+        "norms": nn.Sequential(nn.RMSNorm(WIDTH), nn.LayerNorm(WIDTH)),
     }
     return {name: Model(layer) for name, layer in layers.items()}
