@@ -10,6 +10,7 @@ from dialectic.config import Settings, load
 from dialectic.errors import ExecutorError, UsageError
 from dialectic.loop import cage, kernels
 from dialectic.sandbox.plan import forecast
+from dialectic.sandbox.survey import survey
 from dialectic.state.cage import Cage, CageRecord, Layer
 from dialectic.state.run import Job, Limits
 from dialectic.state.session import ProfileFacts
@@ -25,11 +26,25 @@ def test_a_level_that_is_not_reached_refuses_the_session_in_one_line(tmp_path: P
     held = look(tmp_path, sandbox="limits", require_sandbox="limits")
     assert held is not None
     assert held.level == "limits"
-    with pytest.raises(ExecutorError) as refused:
+    expected = (
+        "--require-sandbox offline: --sandbox limits asks for no more than limits; raise the one or lower the other"
+    )
+    with pytest.raises(UsageError, match=expected):
         look(tmp_path, sandbox="limits", require_sandbox="offline")
+
+
+def test_a_machine_without_namespaces_refuses_sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    survey.cache_clear()
+    try:
+        with pytest.raises(ExecutorError) as refused:
+            look(tmp_path, sandbox="sealed", require_sandbox="sealed")
+    finally:
+        survey.cache_clear()
     told = str(refused.value)
-    assert told.startswith("--require-sandbox offline: this machine reaches limits (--sandbox limits asks for no more)")
-    assert "install bubblewrap" in told
+    assert told.startswith("--require-sandbox sealed: this machine reaches ")
+    assert "mount namespace, network namespace, process namespace absent: not installed" in told
+    assert "install bubblewrap and allow user namespaces" in told
     assert "\n" not in told
 
 
