@@ -20,6 +20,7 @@ from dialectic.executors.folder import prepare
 from dialectic.executors.local import LocalExecutor
 from dialectic.sandbox import levels, paths
 from dialectic.sandbox.plan import forecast
+from dialectic.sandbox.survey import survey
 from dialectic.state.cage import LEVELS, Cage, Level
 from tests.executors.conftest import until, wait
 from tests.executors.test_local import gone, private_folders
@@ -361,3 +362,35 @@ def test_an_ordinary_user_gets_the_same_levels(tmp_path: Path) -> None:
         )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [["offline", 0, "65534"], ["sealed", 0, "65534"]]
+
+
+LIAR = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
+
+
+@pytest.mark.parametrize(
+    ("program", "state", "detail"),
+    [
+        (None, "absent", "not installed: apt, dnf or pacman install bubblewrap"),
+        ("#!/bin/sh\necho 'bwrap: No permissions' >&2\nexit 1\n", "failed", "bubblewrap: bwrap: No permissions"),
+        (LIAR, "failed", "bubblewrap: the namespaces are the machine's own"),
+    ],
+)
+def test_without_namespaces_the_rest_holds_and_the_reason_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str | None, state: str, detail: str
+) -> None:
+    if program is not None:
+        (tmp_path / "bwrap").write_text(program)
+        (tmp_path / "bwrap").chmod(0o755)
+    less = forecast(Cage(level="offline"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    survey.cache_clear()
+    try:
+        record = forecast(Cage())
+    finally:
+        survey.cache_clear()
+    told = {layer.name: (layer.state, layer.detail) for layer in record.layers}
+    assert [told[name] for name in levels.WRAPPED] == [(state, detail)] * 3
+    assert record.level == less.level
+    assert {name for name, one in told.items() if one[0] == "applied"} == {
+        layer.name for layer in less.layers if layer.state == "applied"
+    }
