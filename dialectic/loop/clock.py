@@ -7,8 +7,8 @@ somebody trains. From it go the budget and what the baseline of the same session
 training; the rest must fit into an allowance.
 
 A candidate that needs nothing of the allowance for itself could train in it: on the ``cpu`` profile with two cores
-about 3.7 s of a budget of 60 s. Where the profile compiles, the allowance must bear a longer compilation, which a watch does not
-tell from training: there it is half of what the baseline needed, and 30 s.
+about 3.7 s of a budget of 60 s. Where the profile compiles, the allowance must bear a longer compilation, which a watch
+does not tell from training: there it is half of what the baseline needed, and 30 s.
 """
 
 from __future__ import annotations
