@@ -176,8 +176,8 @@ BASE = Yardstick(beside_seconds=3.0, tokens_per_second=10_000.0)
 
 @pytest.mark.parametrize(
     ("cpu_seconds", "refused"),
-    # Two cores: 60 s, 3 s as the baseline, and 1.8 + 0.9 + 0.5 s to spare.
-    [(126, False), (131, False), (132.3, False), (132.5, True), (420, True)],
+    # Two cores: 60 s, 3 s as the baseline, and 1.8 + 1.5 + 0.5 s to spare.
+    [(126, False), (131, False), (133.5, False), (133.7, True), (420, True)],
 )
 def test_what_is_allowed_on_the_cpu_clock(cpu_seconds: float, refused: bool) -> None:
     assert (overspent(two_cores(), record_of(cpu_seconds), BASE) is not None) == refused
