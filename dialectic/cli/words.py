@@ -59,7 +59,7 @@ def resumed(finished: int) -> str:
 
 
 def ending(told: Ending) -> list[str]:
-    """The last lines: where the session ended, what fresh pairs said of it, and what became of the top-level train.py."""
+    """The last lines: where the session ended, what fresh pairs said, and what became of the top-level train.py."""
     counts = f"{told.keeps} kept, {told.discards} discarded, {told.crashes} crashed"
     return [
         f"session {told.session_id}: {counts}",
