@@ -6,8 +6,8 @@
 
 Each kill is a session of its own: the runner is killed at a random instant, the session resumed after a random pause,
 and every file that it left compared with those of a session that nobody disturbed, after the masking of
-:mod:`tests.masking`. The scripted session holds second chances, a repeat that the verdict buys, and a final pair. Handles
-tell that no run was started twice. One JSON a kill; one that is there is not repeated.
+:mod:`tests.masking`. The scripted session holds second chances, a repeat that the verdict buys, and a final pair.
+Handles tell that no run was started twice. One JSON a kill; one that is there is not repeated.
 
 The smoke profile trains for two seconds of CPU time, so that how far a run gets depends on the machine. Here its
 ``train.py`` counts 20 steps instead: the same file and seed then give the same model to the last bit, and the
