@@ -21,14 +21,17 @@ def compare(house: House, plan: Plan, measurement: Measurement, buy: bool = True
     if plan.iteration > 1:
         _repeat(house, plan, measurement, buy)
     house.enter(plan.iteration, "verdict")
-    return verdict.judge(
+    candidate = house.session.candidate(plan.iteration).decode("utf-8")
+    deletes = workspace.removed_statements(house.incumbent_text, candidate)
+    judged, belief = verdict.judge(
         house.belief,
         house.experiment_id(plan.iteration),
         measurement.of("candidate"),
         measurement.of("incumbent"),
         rule=house.settings.rule,
-        deletes=workspace.removed_statements(house.incumbent_text, _text(house, plan)),
+        deletes=deletes,
     )
+    return judged.model_copy(update={"deletes": deletes}), belief
 
 
 def _repeat(house: House, plan: Plan, measurement: Measurement, buy: bool) -> None:
@@ -60,7 +63,3 @@ def _worth(house: House, plan: Plan, measurement: Measurement) -> Compared | Non
         max_repeats=settings.max_repeats,
         allowance=allowance,
     )
-
-
-def _text(house: House, plan: Plan) -> str:
-    return house.session.candidate(plan.iteration).decode("utf-8")

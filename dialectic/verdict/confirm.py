@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from dialectic.state.confirmation import Confirmation, Pair
-from dialectic.verdict.belief import Belief, pooled
+from dialectic.verdict.belief import Belief, Runs
 
 COVERAGE = 0.95
 
@@ -53,17 +53,16 @@ def informed(belief: Belief, pairs: Sequence[Pair]) -> Belief:
     """
     if belief.mean is None or not pairs:
         return belief
-    values = [[pair.baseline for pair in pairs], [pair.incumbent for pair in pairs]]
-    spreads = [pooled(runs) for runs in values]
+    files = [Runs().add([pair.baseline for pair in pairs]), Runs().add([pair.incumbent for pair in pairs])]
     belief = replace(
         belief,
-        sum_squares=belief.sum_squares + sum(squares for squares, _ in spreads),
-        freedom=belief.freedom + sum(freedom for _, freedom in spreads),
+        sum_squares=belief.sum_squares + sum(squares for _, squares in files),
+        freedom=belief.freedom + 2 * (len(pairs) - 1),
     )
     mean, covariance = np.array(belief.mean), np.array(belief.covariance)
-    for index, runs in enumerate(values):
-        gain = covariance[:, index] / (covariance[index, index] + belief.noise**2 / len(runs))
-        mean = mean + gain * (float(np.mean(runs)) - mean[index])
+    for index, (runs, _) in enumerate(files):
+        gain = covariance[:, index] / (covariance[index, index] + belief.noise**2 / runs.count)
+        mean = mean + gain * (runs.mean - mean[index])
         covariance = covariance - np.outer(gain, covariance[index, :])
     (base, shared), (_, own) = covariance
     return replace(
