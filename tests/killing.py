@@ -39,7 +39,7 @@ SCRIPT: dict[str, Any] = {
             "2": [{"failure": "out-of-memory", "training_started": False}, {"val_bpb": 1.95}],
             "3": {"failure": "nan"},
             "4": [{"failure": "crash", "training_started": False}, {"val_bpb": 1.9}],
-            "5": {"val_bpb": 1.9},
+            "5": {"val_bpb": 1.7},
             "6": {"val_bpb": 1.7},
         },
     },
