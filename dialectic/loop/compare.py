@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dialectic import verdict, workspace
 from dialectic.loop.house import House
-from dialectic.loop.measure import Measurement, measure_once, noted_run
+from dialectic.loop.measure import Measurement, measure_once
+from dialectic.loop.runs import noted_run
 from dialectic.loop.share import repeats_left
 from dialectic.state.base import Compared
 from dialectic.state.plan import Plan

@@ -17,8 +17,9 @@ from dialectic.config import load
 from dialectic.errors import SessionError
 from dialectic.executors.folder import JOB_NAME
 from dialectic.loop.house import House
-from dialectic.loop.measure import Ended, TrainRun, note_run, noted_run, run_seed, train_and_score
+from dialectic.loop.measure import Ended, train_and_score
 from dialectic.loop.reopening import reopen_house
+from dialectic.loop.runs import TrainRun, note_run, noted_run, run_seed
 from dialectic.loop.share import PAIRS, pairs_at_end
 from dialectic.session import MODEL, open_session
 from dialectic.state.base import RunOf, utc_now

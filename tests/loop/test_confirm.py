@@ -14,8 +14,8 @@ from dialectic.config import load
 from dialectic.errors import Interrupted, SessionError
 from dialectic.loop import confirm_session
 from dialectic.loop.confirm import confirm
-from dialectic.loop.measure import run_seed
 from dialectic.loop.reopening import reopen_house
+from dialectic.loop.runs import run_seed
 from dialectic.session import MODEL, Session
 from dialectic.state.confirmation import Confirmation
 from dialectic.state.files import read_record

@@ -11,8 +11,8 @@ import pytest
 from dialectic import verdict
 from dialectic.config import Settings, SettingValue, load
 from dialectic.loop.house import House
-from dialectic.loop.measure import run_of, run_seed
 from dialectic.loop.opening import announcement, open_house
+from dialectic.loop.runs import run_of, run_seed
 from dialectic.loop.share import extras, pairs_at_end, repeats_left
 from dialectic.loop.turn import prepare, turn
 from dialectic.session import MODEL
