@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -21,7 +22,7 @@ PREFIX = "DIALECTIC_"
 RUN_VARIABLES = frozenset({"ROOT", "CACHE", "RUN_DIR", "RUN_SEED", "LIVE_EVENTS"})
 """Variables of ours that are no settings: where things are, and what a run is handed."""
 
-FIXED = ("profile", "budget", "corpus", "seed", "agent", "executor")
+FIXED = ("profile", "budget", "corpus", "seed", "agent", "executor", "rule")
 """What a session keeps when it is resumed: its numbers would not compare otherwise."""
 OF_THE_COMMAND = ("max_hours", "session", "script")
 """What every command says anew; a path is not recorded."""
@@ -51,6 +52,14 @@ class Settings(BaseSettings):
     """The file that the scripted agent and executor read."""
     executor: str = "local"
     seed: int = Field(default=1, ge=0)
+    rule: Literal["bayes", "greedy"] = "bayes"
+    """How candidates are kept: by the verdict's estimates, or any lower number, which is the field's plain rule."""
+    max_repeats: int = Field(default=4, ge=0)
+    """How many further runs of candidate or incumbent one iteration may buy; 0 for never."""
+    confirm: bool | None = None
+    """Whether baseline and incumbent run fresh in pairs at the end; by itself from five candidates on."""
+    pairs: int | None = Field(default=None, ge=1)
+    """How many such pairs; by itself three, or fewer where their share of the runs allows no more."""
     track: str | None = None
     """A tracking tool that is told about the session as well: mlflow, tensorboard or wandb."""
     adopt: bool = True

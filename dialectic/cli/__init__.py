@@ -13,6 +13,7 @@ screen    the observer for a terminal
 plain     the observers for everything else: plain lines, and JSON lines
 parts     one part of an iteration, for show
 options   the options that several commands share, and their completion
+confirm   fresh pairs of baseline and incumbent
 hand      stepping by hand: prepare, execute, reflect; steps tells the person what to edit
 run, log, show, diff, graph, sessions, schema, status, best, init, doctor    one command each
 """

@@ -21,6 +21,7 @@ from dialectic.cli.options import (
     Number,
     Profile,
     Root,
+    Rule,
     Script,
     Seed,
     SessionId,
@@ -81,6 +82,20 @@ def run(
     script: Script = None,
     executor: Executor = None,
     seed: Seed = None,
+    rule: Rule = None,
+    max_repeats: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Further runs that one candidate may cost, 0 for never.", show_default="4"),
+    ] = None,
+    confirm: Annotated[
+        bool | None,
+        typer.Option(
+            "--confirm/--no-confirm",
+            help="Whether baseline and incumbent run fresh in pairs at the end.",
+            show_default="from 5 candidates on",
+        ),
+    ] = None,
+    pairs: Annotated[int | None, typer.Option(metavar="P", help="How many such pairs.", show_default="3")] = None,
     track: Annotated[
         str | None, typer.Option(help="Tell mlflow, tensorboard or wandb as well.", show_default="none")
     ] = None,
@@ -106,10 +121,35 @@ def run(
         "script": script,
         "executor": executor,
         "seed": seed,
+        "rule": rule,
+        "max_repeats": max_repeats,
+        "confirm": confirm,
+        "pairs": pairs,
         "track": track,
         "adopt": adopt,
     }
     run_command(folder(root), flags, as_json, resume)
+
+
+@app.command(
+    rich_help_panel=WORK, epilog="Example: dialectic confirm --session first-night, or dialectic confirm --pairs 5"
+)
+def confirm(
+    root: Root = Here,
+    session: SessionId = None,
+    pairs: Annotated[
+        int | None,
+        typer.Option(metavar="P", min=1, help="Pairs in all, those that ran before counted.", show_default="3"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run baseline and incumbent fresh, side by side, and say what the session's improvement is, with an interval.
+
+    Choose the number of pairs before you see what they say.
+    """
+    from dialectic.cli.confirm import confirm as confirm_command
+
+    confirm_command(folder(root), session, pairs, as_json)
 
 
 @app.command(rich_help_panel=READ, epilog="Example: dialectic status, or watch -n 5 dialectic status")

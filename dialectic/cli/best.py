@@ -11,10 +11,12 @@ from rich.text import Text
 
 from dialectic.cli import words
 from dialectic.cli.output import STYLES, path_line, print_json, show, text
-from dialectic.cli.reading import entries, knobs_of, session_belief
+from dialectic.cli.reading import current_confirmation, entries, knobs_of, session_belief
 from dialectic.cli.rows import is_baseline, scored
 from dialectic.errors import SessionError
 from dialectic.session import MODEL, Session, open_session
+from dialectic.state.confirmation import Confirmation
+from dialectic.state.files import as_json
 from dialectic.state.plan import Plan
 from dialectic.state.result import Result
 
@@ -59,6 +61,7 @@ def incumbent(session: Session) -> dict[str, Any]:
     plan, result = kept[-1]
     record = session.record()
     belief = session_belief(record, results)
+    confirmation = current_confirmation(session, belief)
     folder = session.iteration(plan.iteration)
     model = folder.run(1) / MODEL
     return {
@@ -76,6 +79,7 @@ def incumbent(session: Session) -> dict[str, Any]:
         "standing": words.difference(belief.baseline, belief.incumbent, belief.probability_better_than_baseline())
         if belief
         else "",
+        "confirmation": as_json(confirmation) if confirmation else None,
         "train_py": str(folder.train_py),
         "model": str(model) if model.is_file() else "",
     }
@@ -89,9 +93,15 @@ def _screen(root: Path, told: dict[str, Any]) -> Iterator[RenderableType]:
     yield text(f"measured val_bpb {words.bpb(told['val_bpb'])}{hold_out}")
     if told["standing"]:
         yield text(told["standing"])
+    if told["confirmation"]:
+        yield text(words.confirmed(Confirmation.model_validate(told["confirmation"])))
     yield path_line("train.py", told["train_py"])
     yield path_line(MODEL, told["model"] or "not kept")
     if told["is_baseline"]:
         yield text("no candidate was kept, so there is nothing to adopt", "dim")
     else:
+        if not told["confirmation"]:
+            yield text(
+                f"check it by fresh pairs: {words.command(root, 'confirm --session ' + told['session_id'])}", "dim"
+            )
         yield text(f"take it: {words.command(root, 'adopt --session ' + told['session_id'])}", "dim")

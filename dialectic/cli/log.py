@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dialectic.cli import words
 from dialectic.cli.output import columns, complain, console, print_json, show, text
-from dialectic.cli.reading import Entry, entries, knobs_of, rows, session_belief
+from dialectic.cli.reading import Entry, current_confirmation, entries, knobs_of, rows, session_belief
 from dialectic.cli.rows import axis, scored, table
 from dialectic.session import Session, open_session
 from dialectic.state.arithmetic import Scalar
@@ -47,6 +47,9 @@ def _print(session: Session, found: list[Entry]) -> None:
     else:
         probability = belief.probability_better_than_baseline()
         show(text(words.difference(belief.baseline, belief.incumbent, probability)), wide=True)
+        confirmation = current_confirmation(session, belief)
+        if confirmation is not None:
+            show(text(words.confirmed(confirmation)))
 
 
 def records(found: list[Entry], values: Mapping[str, Scalar]) -> list[dict[str, Any]]:

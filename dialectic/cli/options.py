@@ -14,6 +14,8 @@ EXECUTORS = ("local", "scripted")
 """What the help lists. Written down here because the help must not wait for prepare.py or for a room; a test keeps them
 equal to what prepare.py and the registries know. A research folder's own prepare.py may know others: it decides."""
 
+RULES = ("bayes", "greedy")
+
 READ, WORK, HAND, SETUP = "Read a session", "Run", "Step by hand", "Set up"
 """The groups of commands in the help."""
 
@@ -75,6 +77,14 @@ Executor = Annotated[
 Script = Annotated[Path | None, typer.Option(help="What the scripted agent and executor read.")]
 Budget = Annotated[float | None, typer.Option(help="Seconds of training instead of the profile's own.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of the session.", show_default="1")]
+Rule = Annotated[
+    str | None,
+    typer.Option(
+        help="How candidates are kept: bayes, by estimates; or greedy, any lower number, to compare with.",
+        show_default="bayes",
+        autocompletion=lambda: list(RULES),
+    ),
+]
 Number = Annotated[str, typer.Argument(metavar="N", help="Number of the iteration: 2 or 002.")]
 Here = Path()
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from dialectic.cli import words
 from dialectic.cli.output import text
 from dialectic.cli.rows import axis, is_baseline, table
-from dialectic.cli.view import View
+from dialectic.cli.view import RUNNING, View
 
 PREDICTION_LINES = 3
 TABLE_FRAME = 10
@@ -60,7 +60,9 @@ def draw(view: View, width: int, height: int) -> RenderableType:
 
 
 def _body(view: View) -> list[RenderableType]:
-    if view.plan is None:
+    if view.phase_name == "confirm":
+        sentence = Text("baseline and incumbent run fresh, side by side, with seeds that took part in no choice")
+    elif view.plan is None:
         sentence = Text("looking for the next candidate", style="dim")
     else:
         sentence = text(view.plan.prediction, limit=1_000)
@@ -70,8 +72,8 @@ def _body(view: View) -> list[RenderableType]:
 def _progress(view: View) -> RenderableType:
     line = Table.grid(expand=True, padding=(0, 2, 0, 0))
     waited = time.monotonic() - view.phase_began
-    if view.phase_name != "run" or view.training.loss is None:
-        word = "starting" if view.phase_name == "run" else view.phase_name
+    if view.phase_name not in RUNNING or view.training.loss is None:
+        word = "starting" if view.phase_name in RUNNING else view.phase_name
         line.add_row(Text(f"{word} for {words.duration(waited)}", style="dim"))
         return line
     now = view.training

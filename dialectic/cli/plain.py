@@ -12,7 +12,7 @@ from typing import Any
 from dialectic.cli import words
 from dialectic.cli.output import safe
 from dialectic.cli.view import View
-from dialectic.state.base import iteration_label, utc_now
+from dialectic.state.base import RunOf, iteration_label, utc_now
 from dialectic.state.observer import Announcement, Ending, Phase
 from dialectic.state.plan import Plan
 from dialectic.state.result import Result
@@ -39,8 +39,9 @@ class PlainLines(View):
         """Nothing to put back."""
 
     def say(self, line: str) -> None:
-        """Print one line about the present iteration."""
-        print(f"[{iteration_label(self.iteration)}] {safe(line, 1_000)}", flush=True)
+        """Print one line about the present iteration, or the final pairs."""
+        where = "confirm" if self.phase_name == "confirm" else iteration_label(self.iteration)
+        print(f"[{where}] {safe(line, 1_000)}", flush=True)
 
     def opened(self, record: SessionRecord, announcement: Announcement) -> None:
         super().opened(record, announcement)
@@ -50,10 +51,10 @@ class PlainLines(View):
         super().resumed(finished)
         print(words.resumed(len(finished)), flush=True)
 
-    def phase(self, iteration: int, phase: Phase, k: int) -> None:
-        super().phase(iteration, phase, k)
+    def phase(self, iteration: int, phase: Phase, k: int, of: RunOf = "candidate") -> None:
+        super().phase(iteration, phase, k, of)
         self.shown_at, self.shown_tenth = time.monotonic(), 0
-        self.say(phase if k == 1 else f"{phase} {k}")
+        self.say(words.run_name(phase, k, of))
 
     def planned(self, plan: Plan) -> None:
         super().planned(plan)
@@ -112,9 +113,9 @@ class JsonLines(View):
         super().resumed(finished)
         self.tell("resumed", iterations=[plan.iteration for plan, _ in finished])
 
-    def phase(self, iteration: int, phase: Phase, k: int) -> None:
-        super().phase(iteration, phase, k)
-        self.tell("phase", iteration=iteration, phase=phase, k=k)
+    def phase(self, iteration: int, phase: Phase, k: int, of: RunOf = "candidate") -> None:
+        super().phase(iteration, phase, k, of)
+        self.tell("phase", iteration=iteration, phase=phase, k=k, of=of)
 
     def planned(self, plan: Plan) -> None:
         super().planned(plan)

@@ -10,6 +10,7 @@ from dialectic.errors import RecordError, UsageError
 from dialectic.session import Iteration, Session
 from dialectic.state.arithmetic import Scalar
 from dialectic.state.base import experiment_id, iteration_label
+from dialectic.state.confirmation import Confirmation
 from dialectic.state.result import Result
 from dialectic.state.session import SessionRecord
 from dialectic.verdict import Belief, retrace
@@ -63,6 +64,15 @@ def number(words: str) -> int:
     if not (words.isascii() and words.isdigit()) or len(words) > 9 or int(words) == 0:
         raise UsageError(f"{words!r} is no iteration; give its number, such as 2 or 002")
     return int(words)
+
+
+def current_confirmation(session: Session, belief: Belief | None) -> Confirmation | None:
+    """What fresh pairs said of the session's incumbent; None where they were of an earlier one, or cannot be read."""
+    try:
+        found = session.confirmation()
+    except RecordError:
+        return None
+    return found if found and belief and found.incumbent_id == belief.experiment_id else None
 
 
 def session_belief(record: SessionRecord, results: Sequence[Result]) -> Belief | None:

@@ -7,10 +7,11 @@ from typing import Any
 
 from dialectic.cli.graph import brief, fold
 from dialectic.cli.output import complain, print_json, show, text
-from dialectic.cli.reading import session_belief
+from dialectic.cli.reading import current_confirmation, session_belief
 from dialectic.knowledge.records import experiment_knowledge
 from dialectic.report import Material, Standing, Written, headline, tally, write_report
 from dialectic.session import Session, open_session
+from dialectic.state.files import as_json
 from dialectic.verdict import Belief
 
 FOLDER = "report"
@@ -30,6 +31,7 @@ def gather(root: Path, session: Session) -> Material:
         knowledge={one.id: experiment_knowledge(read.graph, one) for one in read.graph.history.experiments},
         briefing=brief(root, read),
         standing=_standing(belief) if belief else None,
+        confirmation=current_confirmation(session, belief),
         in_use=_in_use(root, session, belief) if belief else False,
         unreadable=[f"iteration {entry.number}: {entry.trouble}" for entry in found if entry.trouble],
     )
@@ -94,6 +96,7 @@ def _told(material: Material, written: Written) -> dict[str, Any]:
         "improvement": standing.gain if standing else None,
         "improvement_sd": standing.gain_sd if standing else None,
         "probability_better": standing.probability_better if standing else None,
+        "confirmation": as_json(material.confirmation) if material.confirmation else None,
         "candidates": len(material.candidates),
         "keeps": len(material.of("keep")),
         "proven": sum(turn.claim == "proven" for turn in material.of("keep")),

@@ -11,6 +11,7 @@ from dialectic.cli.plain import JsonLines, PlainLines
 from dialectic.cli.screen import Screen
 from dialectic.config import SettingValue, load
 from dialectic.errors import DataError, ExecutorError, Interrupted, StorageError
+from dialectic.state.base import RunOf
 from dialectic.state.observer import Announcement, Ending, Observer, Phase
 from dialectic.state.plan import Plan
 from dialectic.state.result import Result
@@ -43,8 +44,8 @@ class Steady:
     def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
         self._pass(lambda: self.watcher.resumed(finished))
 
-    def phase(self, iteration: int, phase: Phase, k: int) -> None:
-        self._pass(lambda: self.watcher.phase(iteration, phase, k))
+    def phase(self, iteration: int, phase: Phase, k: int, of: RunOf = "candidate") -> None:
+        self._pass(lambda: self.watcher.phase(iteration, phase, k, of))
 
     def planned(self, plan: Plan) -> None:
         self._pass(lambda: self.watcher.planned(plan))

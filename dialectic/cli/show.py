@@ -69,6 +69,7 @@ def _screen(
         yield from _block("Result", [Text("none: it runs, or it was given up", style="dim")])
         return
     yield from _block("Score", _score(result))
+    yield from _block("Runs", runs(result))
     yield from _block("Verdict", _verdict(plan, result))
     if not _failed_baseline(plan, result):
         yield from _block("Reflection", _reflection(result))
@@ -170,6 +171,21 @@ def _score(result: Result) -> Iterable[Text]:
     yield text(" · ".join(facts))
     if result.score is not None and result.score.failed_checks:
         yield text(f"failed checks: {', '.join(result.score.failed_checks)}", "red")
+
+
+def runs(result: Result) -> Iterable[RenderableType]:
+    """Every run of the iteration, where there were several; a repeat without a score with its reason."""
+    scored_runs = [(run.k, run.of, str(run.seed), words.bpb(run.val_bpb)) for run in result.verdict.runs]
+    failed = [(run.k, run.of, "", f"no score ({run.failure.kind})") for run in result.failed_repeats]
+    rows = sorted(scored_runs + failed) if failed or any(k for k, *_ in scored_runs) else scored_runs
+    if len(rows) < 2:
+        return
+    drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in ("run", "of", "seed", "val_bpb"):
+        drawn.add_column(name, justify="left" if name == "of" else "right", no_wrap=True)
+    for place, (k, of, seed, value) in enumerate(rows, start=1):
+        drawn.add_row(str(k or place), "baseline" if result.iteration == 1 else of, seed, value)
+    yield drawn
 
 
 def _reflection(result: Result) -> Iterable[Text]:

@@ -13,13 +13,14 @@ from rich.text import Text
 
 from dialectic.cli import words
 from dialectic.cli.output import path_line, print_json, show, text
-from dialectic.cli.reading import Entry, entries, session_belief
+from dialectic.cli.reading import Entry, current_confirmation, entries, session_belief
 from dialectic.cli.sessions import state as state_of
-from dialectic.cli.view import View
+from dialectic.cli.view import RUNNING, View
 from dialectic.errors import RecordError
 from dialectic.executors.collect import read_events
 from dialectic.session import Session, open_session
-from dialectic.state.files import read_record
+from dialectic.state.confirmation import Confirmation
+from dialectic.state.files import as_json, read_record
 from dialectic.state.result import Result
 from dialectic.state.session import LiveState
 from dialectic.state.step import STEP, Step
@@ -41,7 +42,7 @@ def standing(session: Session) -> dict[str, Any]:
 
     ``phase_since`` and ``remaining_seconds`` are seconds; the latter is null where the session has no end or nothing
     was measured yet. ``progress`` is the share of the present run's budget, null when nothing trains. ``best`` and
-    ``baseline`` in bpb are null before a baseline was scored.
+    ``baseline`` in bpb are null before a baseline was scored, ``confirmation`` before pairs of the incumbent ran.
     """
     found = entries(session)
     results = [entry.iteration[1] for entry in found if entry.iteration is not None and entry.iteration[1] is not None]
@@ -49,6 +50,7 @@ def standing(session: Session) -> dict[str, Any]:
     belief = session_belief(session.record(), results)
     running = state == "running" and live is not None
     log = _log(session, live, found)
+    confirmation = current_confirmation(session, belief)
     return {
         "session_id": session.id,
         "state": state,
@@ -56,6 +58,7 @@ def standing(session: Session) -> dict[str, Any]:
         "iterations": live.experiment_count if live else 0,
         "finished_iterations": len(results),
         "phase": live.phase if live else "",
+        "run": words.run_name(live.phase, live.k, live.of) if live else "",
         "phase_since": _age(live.updated_at) if running and live else None,
         "prediction": _prediction(live, found) if running else "",
         **(_training(session, live) if running and live else dict.fromkeys(TRAINING)),
@@ -66,6 +69,7 @@ def standing(session: Session) -> dict[str, Any]:
         "standing": words.difference(belief.baseline, belief.incumbent, belief.probability_better_than_baseline())
         if belief
         else "",
+        "confirmation": as_json(confirmation) if confirmation else None,
         "log": str(log) if log.exists() else "",
         "next": _next(session, state),
     }
@@ -96,8 +100,10 @@ def _prediction(live: LiveState | None, found: list[Entry]) -> str:
     return ""
 
 
-def _run_folder(session: Session, iteration: int) -> Path:
-    """Folder of the iteration's latest run."""
+def _run_folder(session: Session, iteration: int, live: LiveState | None = None) -> Path:
+    """Folder of the iteration's latest run, or of the present one among the final pairs."""
+    if live is not None and live.phase == "confirm":
+        return session.confirm_run(live.k)
     folder = session.iteration(max(iteration, 1))
     repeats = [int(path.name) for path in folder.execution.glob("runs/*") if path.name.isdigit()]
     return folder.run(max(repeats, default=1))
@@ -105,17 +111,17 @@ def _run_folder(session: Session, iteration: int) -> Path:
 
 def _log(session: Session, live: LiveState | None, found: list[Entry]) -> Path:
     iteration = live.experiment_index if live else len(found)
-    return _run_folder(session, iteration) / "run.log"
+    return _run_folder(session, iteration, live) / "run.log"
 
 
 def _training(session: Session, live: LiveState) -> dict[str, float | None]:
     """What the present run told last; all null while nothing trains."""
-    if live.phase != "run":
+    if live.phase not in RUNNING:
         return dict.fromkeys(TRAINING)
     view, offset, following = View(), -1, 0
     while following > offset:
         offset = following
-        events, following = read_events(_run_folder(session, live.experiment_index), offset)
+        events, following = read_events(_run_folder(session, live.experiment_index, live), offset)
         for event in events:
             view.hear(event)
     now = view.training
@@ -163,7 +169,8 @@ def _screen(told: dict[str, Any]) -> Iterator[RenderableType]:
     of = f" of {told['iterations']}" if told["iterations"] else ""
     if state == "running":
         since = f" for {words.duration(told['phase_since'])}" if told["phase_since"] is not None else ""
-        yield text(f"iteration {told['iteration']}{of} · {told['phase']}{since}")
+        where = "confirm" if told["phase"] == "confirm" else f"iteration {told['iteration']}{of}"
+        yield text(f"{where} · {told['run']}{since}")
     else:
         noun = "iteration" if told["finished_iterations"] == 1 and not of else "iterations"
         yield text(f"{told['finished_iterations']}{of} {noun} finished")
@@ -174,6 +181,8 @@ def _screen(told: dict[str, Any]) -> Iterator[RenderableType]:
     if told["remaining_seconds"] is not None:
         yield text(f"the session ends in about {words.duration(told['remaining_seconds'])}")
     yield text(told["standing"] or "no scored baseline yet")
+    if told["confirmation"]:
+        yield text(words.confirmed(Confirmation.model_validate(told["confirmation"])))
     if told["log"]:
         yield path_line("log", told["log"])
     if told["next"]:

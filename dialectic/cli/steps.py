@@ -13,6 +13,7 @@ from dialectic.cli.plain import PlainLines
 from dialectic.config import Settings
 from dialectic.errors import Interrupted, UsageError
 from dialectic.session import session_ids
+from dialectic.state.base import RunOf
 from dialectic.state.observer import Announcement, Observer, Phase
 from dialectic.state.plan import Plan
 from dialectic.state.result import Result
@@ -42,10 +43,17 @@ class OneStep(PlainLines):
 class Quiet(OneStep):
     """Tells only what is noteworthy: the run was told when it ran."""
 
-    def phase(self, iteration: int, phase: Phase, k: int) -> None:
+    def phase(self, iteration: int, phase: Phase, k: int, of: RunOf = "candidate") -> None:
         """Nothing."""
 
     def event(self, plan: Plan, event: LiveEvent) -> None:
+        """Nothing."""
+
+
+class Silent(Quiet):
+    """Tells nothing: what comes of the step is printed as JSON."""
+
+    def note(self, text: str) -> None:
         """Nothing."""
 
 
@@ -62,7 +70,7 @@ def prepared(root: Path, settings: Settings, given: Set[str], new: bool) -> None
     strangers = sorted(given & set(OF_A_NEW_ONE))
     if strangers and not fresh:
         raise UsageError(f"--{strangers[0]}: a session keeps what it was started with; begin another with --new")
-    prompt = _stepped(lambda observer: steps.prepare(root, settings, fresh, observer), Quiet())
+    prompt = stepped(lambda observer: steps.prepare(root, settings, fresh, observer), Quiet())
     head = f"iteration {prompt.iteration} of session {prompt.session_id}"
     if prompt.iteration == 1:
         show(text(f"{head} is the baseline: train.py as it is, nothing to edit", "bold"))
@@ -81,7 +89,7 @@ def executed(root: Path) -> None:
     from dialectic.loop import steps
     from dialectic.loop.staged import STAGED
 
-    plan, measurement, verdict = _stepped(lambda observer: steps.execute(root, observer), OneStep())
+    plan, measurement, verdict = stepped(lambda observer: steps.execute(root, observer), OneStep())
     if measurement.failure.kind != "none":
         show(text(f"{measurement.failure.kind}: {measurement.failure.message}", "red", limit=1_000))
     if measurement.score is not None:
@@ -99,13 +107,13 @@ def reflected(root: Path) -> None:
     """Record the iteration and say where the session stands."""
     from dialectic.loop import steps
 
-    result = _stepped(lambda observer: steps.reflect(root, observer), Quiet())
+    result = stepped(lambda observer: steps.reflect(root, observer), Quiet())
     show(text(f"iteration {result.iteration} is recorded: {words.decision(result)}, outcome {result.outcome}", "bold"))
     show(text(result.summary_text, limit=1_000))
     show(text(f"next: dialectic show {result.iteration}, or dialectic prepare", "dim"))
 
 
-def _stepped(step: Callable[[Observer], T], observer: OneStep) -> T:
+def stepped(step: Callable[[Observer], T], observer: OneStep) -> T:
     """Do one step; a signal stops its run.
 
     Raises:

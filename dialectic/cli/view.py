@@ -9,13 +9,16 @@ from dataclasses import dataclass, field, replace
 from dialectic.cli import words
 from dialectic.cli.rows import Row, row
 from dialectic.state.arithmetic import Scalar
-from dialectic.state.base import experiment_id
+from dialectic.state.base import RunOf, experiment_id
 from dialectic.state.observer import Announcement, Ending, Phase
 from dialectic.state.plan import Plan
 from dialectic.state.result import Result
 from dialectic.state.run import LiveEvent
 from dialectic.state.session import SessionRecord
 from dialectic.state.words import profile_values
+
+RUNNING = ("run", "confirm")
+"""Phases in which something trains."""
 
 
 @dataclass
@@ -44,6 +47,7 @@ class View:
     iteration: int = 0
     phase_name: Phase = "prepare"
     k: int = 1
+    of: RunOf = "candidate"
     phase_began: float = field(default_factory=time.monotonic)
     plan: Plan | None = None
     training: Training = field(default_factory=Training)
@@ -61,11 +65,12 @@ class View:
 
     @property
     def title(self) -> str:
-        """``iteration 2 of 4 · run``."""
+        """``iteration 2 of 4 · run 3 (incumbent again)``, or of the final pairs ``confirm · pair 2 (baseline)``."""
         of = f" of {self.total}" if self.total else ""
-        again = f" {self.k}" if self.k > 1 else ""
-        name = "hand-over" if self.phase_name == "run" and self.training.handing_over else self.phase_name
-        return f"iteration {self.iteration}{of} · {name}{again}"
+        name = words.run_name(self.phase_name, self.k, self.of)
+        if self.phase_name == "run" and self.training.handing_over:
+            name = "hand-over" + name.removeprefix("run")
+        return f"confirm · {name}" if self.phase_name == "confirm" else f"iteration {self.iteration}{of} · {name}"
 
     def opened(self, record: SessionRecord, announcement: Announcement) -> None:
         self.session_id = record.session_id
@@ -77,12 +82,12 @@ class View:
             View.planned(self, plan)
             View.finished(self, plan, result)
 
-    def phase(self, iteration: int, phase: Phase, k: int) -> None:
+    def phase(self, iteration: int, phase: Phase, k: int, of: RunOf = "candidate") -> None:
         if iteration != self.iteration:
             self.plan = None
-        self.iteration, self.phase_name, self.k = iteration, phase, k
+        self.iteration, self.phase_name, self.k, self.of = iteration, phase, k, of
         self.phase_began = time.monotonic()
-        if phase == "run":
+        if phase in RUNNING:
             self.training = Training()
 
     def planned(self, plan: Plan) -> None:

@@ -10,10 +10,12 @@ from dialectic.state.result import Estimate, Verdict
 from dialectic.state.words import bpb as bpb
 from dialectic.state.words import changes as changes
 from dialectic.state.words import command as command
+from dialectic.state.words import confirmed as confirmed
 from dialectic.state.words import decision as decision
 from dialectic.state.words import duration as duration
 from dialectic.state.words import estimate as estimate
 from dialectic.state.words import profile_values as profile_values
+from dialectic.state.words import run_name as run_name
 from dialectic.state.words import signed as signed
 
 
@@ -37,10 +39,17 @@ def opening(told: Announcement) -> str:
         amount = f"goes on until stopped, {duration(told.budget_seconds)} of training a run"
     else:
         runs = "1 run" if told.runs == 1 else f"{told.runs} runs"
+        more = []
+        if told.repeats:
+            more.append("1 repeat" if told.repeats == 1 else f"{told.repeats} repeats")
+        if told.pairs:
+            more.append("a fresh pair at the end" if told.pairs == 1 else f"{told.pairs} fresh pairs at the end")
         likely = f"about {duration(told.likely_seconds)}, " if told.likely_seconds else ""
         most = f"at most {duration(told.longest_seconds)}"
-        amount = f"{runs} of {duration(told.budget_seconds)} training, {likely}{most}"
-    return f"session {told.session_id} · {agent} · {profile} · corpus {told.corpus} · {amount}"
+        also = f" and up to {' and '.join(more)}" if more else ""
+        amount = f"{runs}{also} of {duration(told.budget_seconds)} training, {likely}{most}"
+    plain = " · rule greedy: any lower number is kept" if told.rule == "greedy" else ""
+    return f"session {told.session_id}{plain} · {agent} · {profile} · corpus {told.corpus} · {amount}"
 
 
 def resumed(finished: int) -> str:
@@ -50,11 +59,12 @@ def resumed(finished: int) -> str:
 
 
 def ending(told: Ending) -> list[str]:
-    """The last lines: where the session ended, and what became of the top-level train.py."""
+    """The last lines: where the session ended, what fresh pairs said, and what became of the top-level train.py."""
     counts = f"{told.keeps} kept, {told.discards} discarded, {told.crashes} crashed"
     return [
         f"session {told.session_id}: {counts}",
         difference(told.baseline, told.incumbent, told.probability_better),
+        *([confirmed(told.confirmation)] if told.confirmation else []),
         told.adoption,
     ]
 
@@ -101,6 +111,10 @@ def explained(verdict: Verdict, is_baseline: bool) -> Sequence[str]:
         lines.append(
             f"p-value {verdict.p_value:.3f} against level {verdict.level:.4f}; noise {verdict.noise_sigma:.4f} bpb; "
             f"{len(verdict.runs)} run{'s' if len(verdict.runs) != 1 else ''}"
+        )
+    if verdict.deletes > 0:
+        lines.append(
+            f"it has {verdict.deletes} statement{'s' if verdict.deletes != 1 else ''} fewer than the incumbent"
         )
     if verdict.incumbent is not None:
         lines.append(f"judged against {verdict.incumbent.experiment_id}: {estimate(verdict.incumbent)}")

@@ -16,8 +16,10 @@
     }
 
 A key of ``iterations`` is the middle part of a job id, ``<session-id>:<NNN>:<k>``, with or without leading zeros. A
-list holds one entry a run, the second attempt's too where an iteration gets a second chance; runs beyond its end repeat
-the last. Fields that an entry leaves out come from ``default``, and from :class:`Entry` where that has none either.
+list holds one entry a run, the second attempt's too where an iteration gets a second chance, and repeats of candidate
+and incumbent alike. A run beyond its end ends like the last run of the file that it trains: a repeat of the incumbent
+like the last of the incumbent's own iteration, and so do the final pairs where ``confirm`` says nothing. Fields that an
+entry leaves out come from ``default``, and from :class:`Entry` where that has none either.
 """
 
 from __future__ import annotations
@@ -87,10 +89,13 @@ class Script:
     default: Entry
     iterations: dict[str, list[Entry]]
 
-    def entry(self, job_id: str) -> Entry:
-        """The entry of a run or of its scoring."""
+    def entry(self, job_id: str, experiment_id: str = "") -> Entry:
+        """The entry of a run or of its scoring; ``experiment_id`` names the experiment whose file it trains."""
         iteration, run = place(job_id)
-        entries = self.iterations.get(iteration)
+        entries = self.iterations.get(iteration, [])
+        if run > len(entries):
+            file = place(experiment_id)[0] if experiment_id else iteration
+            entries = self.iterations.get(file, [])
         return entries[min(max(run, 1), len(entries)) - 1] if entries else self.default
 
 

@@ -63,7 +63,7 @@ class ScriptedExecutor:
             StorageError: the run's folder cannot be written.
         """
         check_names(job)
-        folder, entry = Path(job.folder), self.script.entry(job.job_id)
+        folder, entry = Path(job.folder), self.script.entry(job.job_id, job.experiment_id)
         if (folder / JOB_NAME).exists():
             handle = read_record(folder / JOB_NAME, JobHandle)
             if handle.job_id != job.job_id:

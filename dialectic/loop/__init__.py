@@ -10,6 +10,9 @@ propose    one prepare phase: the briefing, the proposal, its refusals and its f
 plan       the plan, recorded with everything it names
 losses     how a run's training loss went, as the run itself told it
 measure    one run and its scoring, as jobs
+compare    from a candidate's first run to its verdict: repeats, then the verdict
+share      how many runs a session spends on repeats and on its final pairs
+confirm    the final pairs of baseline and incumbent
 jobs       waiting for a job, whoever started it
 chances    second chances: an out-of-memory start and a crash before training
 reflect    one reflect phase and the result
@@ -20,6 +23,7 @@ closing    how a session ends, and the adoption into the top-level train.py
 """
 
 from dialectic.loop.closing import adopt
+from dialectic.loop.confirm import confirm_session
 from dialectic.loop.turn import resume_session, run_session
 
-__all__ = ["adopt", "resume_session", "run_session"]
+__all__ = ["adopt", "confirm_session", "resume_session", "run_session"]

@@ -70,10 +70,11 @@ def _run_second(house: House, plan: Plan) -> Measurement:
 
 def _retell(house: House, plan: Plan) -> None:
     """Say again what a killed runner said of the first attempt: the events of an unfinished iteration are dropped."""
-    chance = plan.second_chance
+    chance, of = plan.second_chance, "baseline" if plan.iteration == 1 else "candidate"
+    code = chance.exit_code
     for k in range(1, chance.runs + 1):
-        house.session.append_event("run_started", plan.iteration, k=k)
-        house.session.append_event("run_completed", plan.iteration, k=k, status="failed", exit_code=chance.exit_code)
+        house.session.append_event("run_started", plan.iteration, k=k, of=of)
+        house.session.append_event("run_completed", plan.iteration, k=k, of=of, status="failed", exit_code=code)
 
 
 def _second_plan(house: House, plan: Plan, first: Measurement) -> Plan | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from dialectic import knowledge
+from dialectic import knowledge, verdict
 from dialectic.errors import RecordError, SessionError, WorkspaceError
+from dialectic.loop.confirm import confirm_at_end
 from dialectic.loop.house import KNOWLEDGE, House
 from dialectic.loop.memory import fold_sessions
 from dialectic.session import Session, open_session
+from dialectic.state.confirmation import Pair
 from dialectic.state.files import write_bytes
 from dialectic.state.observer import Ending
 from dialectic.state.words import command
@@ -22,9 +24,10 @@ TEST_PROFILES = frozenset({"smoke"})
 
 
 def close(house: House) -> Ending:
-    """Tell how it ended, and adopt the incumbent when the rule allows (design, rule 1)."""
+    """Confirm the incumbent by fresh pairs, adopt it when the rule allows (design, rule 1), and tell how it ended."""
     results = [result for _, result, _ in house.history if result is not None]
-    adopted, adoption = _adopt_at_end(house)
+    confirmation = confirm_at_end(house)
+    adopted, adoption = _adopt_at_end(house, confirmation.pairs if confirmation else [])
     candidates = results[1:]
     ending = Ending(
         session_id=house.session.id,
@@ -36,6 +39,7 @@ def close(house: House) -> Ending:
         crashes=sum(result.keep_discard_status == "crash" for result in candidates),
         adopted=adopted,
         adoption=adoption,
+        confirmation=confirmation,
     )
     house.session.append_event("session_completed", house.iteration, adopted=str(adopted).lower())
     house.live("completed", is_active=False)
@@ -44,12 +48,14 @@ def close(house: House) -> Ending:
     return ending
 
 
-def _adopt_at_end(house: House) -> tuple[bool, str]:
-    """Whether the incumbent replaced the top-level file, and the line that says so or why not."""
+def _adopt_at_end(house: House, pairs: list[Pair]) -> tuple[bool, str]:
+    """Whether the incumbent replaced the top-level file, and the line that says so or why not; what fresh ``pairs``
+    said counts as well."""
     take = command(house.root, f"adopt --session {house.session.id}")
     if house.incumbent_iteration == 1:
         return False, "train.py is unchanged: no candidate was kept"
-    probability = house.belief.probability_better_than_baseline()
+    probability = verdict.informed(house.belief, pairs).probability_better_than_baseline()
+    sure = f"better with probability {probability:.2f}" + (", its fresh pairs counted" if pairs else "")
     reasons = []
     if not house.settings.adopt:
         reasons.append("--no-adopt was given")
@@ -58,7 +64,7 @@ def _adopt_at_end(house: House) -> tuple[bool, str]:
     if house.profile.overridden:
         reasons.append("the budget was not the profile's own")
     if probability < ADOPTION_PROBABILITY:
-        reasons.append(f"it is better with probability {probability:.2f}, less than {ADOPTION_PROBABILITY}")
+        reasons.append(f"it is {sure}, less than {ADOPTION_PROBABILITY}")
     target = house.root / "train.py"
     # What an earlier end of this session adopted may be replaced by what is better: it is in the session's files.
     if not target.exists() or not _is_ours(house.session, target.read_bytes()):
@@ -69,7 +75,7 @@ def _adopt_at_end(house: House) -> tuple[bool, str]:
             return False, f"train.py is unchanged ({why})"
         return False, f"train.py is unchanged ({why}); take iteration {house.incumbent_iteration} with `{take}`"
     write_bytes(target, house.incumbent_text.encode("utf-8"))
-    return True, f"train.py is now iteration {house.incumbent_iteration}: better with probability {probability:.2f}"
+    return True, f"train.py is now iteration {house.incumbent_iteration}: {sure}"
 
 
 def adopt(root: Path, session_id: str | None, force: bool = False) -> str:

@@ -12,8 +12,9 @@ from pathlib import Path
 from dialectic import knowledge
 from dialectic.config import Settings
 from dialectic.errors import SessionError
+from dialectic.loop.share import pairs_at_end
 from dialectic.session import Iteration, Session, remove_models
-from dialectic.state.base import experiment_id, utc_now
+from dialectic.state.base import RunOf, experiment_id, utc_now
 from dialectic.state.contracts import Agent, Executor
 from dialectic.state.observer import Observer, Phase
 from dialectic.state.plan import Plan, TensionRecord
@@ -61,7 +62,11 @@ class House:
     planned: Plan | None = None
     """The plan of an iteration that a stopped runner left without a result."""
     longest_turn: float = 0.0
-    """Seconds that the longest iteration took so far."""
+    """Seconds that the longest iteration took so far, its repeats not counted."""
+    longest_run: float = 0.0
+    """Seconds that the longest run with its scoring took so far."""
+    end: float = math.inf
+    """Monotonic time by which the command must be done."""
 
     def experiment_id(self, iteration: int) -> str:
         """The global name of an iteration of this session."""
@@ -73,18 +78,19 @@ class House:
         assert self.record.data is not None
         return self.record.data
 
-    def enter(self, iteration: int, phase: Phase, k: int = 1) -> None:
+    def enter(self, iteration: int, phase: Phase, k: int = 1, of: RunOf = "candidate") -> None:
         """Say which phase begins: on the screen, in ``live/state.json`` and in the session's events."""
         if phase == "prepare":
             self.iteration, self.reflect_state = iteration, PhaseState()
         if phase in ("prepare", "reflect"):
             state = PhaseState(status="running", started_at=utc_now())
             setattr(self, f"{phase}_state", state)
-        self.observer.phase(iteration, phase, k)
-        name = {"prepare": "prepare_started", "run": "run_started", "reflect": "reflect_started"}.get(phase)
-        if name:
-            self.session.append_event(name, iteration, k=k)
-        self.live(phase)
+        self.observer.phase(iteration, phase, k, of)
+        if phase in ("run", "confirm"):
+            self.session.append_event(f"{phase}_started", iteration, k=k, of=of)
+        elif phase in ("prepare", "reflect"):
+            self.session.append_event(f"{phase}_started", iteration)
+        self.live(phase, k=k, of=of)
 
     def leave(self, iteration: int, phase: Phase, **fields: str | float | None) -> None:
         """Say that a phase is over."""
@@ -95,7 +101,7 @@ class House:
         name = {"verdict": "verdict", "run": "run_completed"}.get(phase, f"{phase}_completed")
         self.session.append_event(name, iteration, **fields)
 
-    def live(self, phase: str, is_active: bool = True) -> None:
+    def live(self, phase: str, is_active: bool = True, k: int = 1, of: RunOf = "candidate") -> None:
         """Replace ``live/state.json``."""
         self.session.write_live(
             LiveState.model_validate(
@@ -103,6 +109,8 @@ class House:
                     "session_id": self.session.id,
                     "is_active": is_active,
                     "phase": phase,
+                    "k": k,
+                    "of": of,
                     "current_iteration_label": f"{self.iteration:03d}",
                     "experiment_index": self.iteration,
                     "experiment_count": self.settings.iterations + 1 if self.settings.iterations else 0,
@@ -120,14 +128,14 @@ class House:
         after :data:`IDLE` of them in a row it ends.
         """
         hours, total = self.settings.max_hours, self.settings.iterations
-        end = time.monotonic() + 3600 * hours if hours else math.inf
+        self.end = time.monotonic() + 3600 * hours if hours else math.inf
         first = len(self.history) + 1
         last = max((total or 0) + 1, self.planned.iteration if self.planned else 0)
         if total and first > last:
             self.observer.note(f"it has all its {total} candidates; --iterations N, a larger total, makes it go on")
         for iteration in range(first, last + 1) if total else count(first):
             began = time.monotonic()
-            if iteration > 1 and began + self.longest_turn > end:
+            if iteration > 1 and self.longest_turn > self.time_before_pairs():
                 self.observer.note(f"iteration {iteration} might not end within {hours:g} hours; it is not started")
                 return
             yield iteration
@@ -138,7 +146,21 @@ class House:
                     f"program.md, or take another agent, and go on with dialectic run --resume"
                 )
                 return
-            self.longest_turn = max(self.longest_turn, time.monotonic() - began)
+            self.longest_turn = max(self.longest_turn, (time.monotonic() - began) / self.runs_of_last())
+
+    def time_left(self) -> float:
+        """Seconds until the command must be done."""
+        return self.end - time.monotonic()
+
+    def time_before_pairs(self) -> float:
+        """Seconds that are left for iterations and repeats: the final pairs must end in time too."""
+        pairs = pairs_at_end(self.settings, self.settings.iterations or len(self.history))
+        return self.time_left() - 2 * pairs * self.longest_run
+
+    def runs_of_last(self) -> int:
+        """How many runs the last finished iteration had; at least 1."""
+        result = self.history[-1][1] if self.history else None
+        return max(len(result.verdict.runs), 1) if result else 1
 
     def require_baseline(self) -> None:
         """Refuse to go on from a baseline without a score: nothing could be compared with it.

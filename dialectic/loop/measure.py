@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from dialectic.loop.jobs import await_job
 from dialectic.scorer.job import read_answer, scoring_job
 from dialectic.session import remove_work
 from dialectic.session.folder import MODEL
-from dialectic.state.base import Metrics, Status, iteration_label
-from dialectic.state.files import make_folder
+from dialectic.state.base import Compared, Metrics, RunOf, Status, experiment_id, iteration_label
+from dialectic.state.files import make_folder, read_record, write_record
+from dialectic.state.observer import Phase
 from dialectic.state.plan import Plan
-from dialectic.state.result import ScoredRun
-from dialectic.state.run import NO_EXIT_CODE, Failure, Job, Limits, LiveEvent, RunRecord, Score
+from dialectic.state.result import FailedRun, ScoredRun
+from dialectic.state.run import NO_EXIT_CODE, Failure, Job, Limits, LiveEvent, RunNote, RunRecord, Score
 from dialectic.state.session import ProfileFacts
 from dialectic.verdict import baseline_runs
 
@@ -35,6 +37,8 @@ HANG_SECONDS = {"cpu": 120.0, "mps": 180.0, "cuda": 300.0}
 """How long a run may give no sign of life; live events come every second, so only a start can be silent for long."""
 MEMORY_SHARE = 0.9
 """Of the machine's memory: what a run may hold before it is stopped, so that the machine does not stand still first."""
+NOTE = "run.json"
+"""Which run a folder holds, where it is not its iteration's first."""
 DISK_BYTES = 5 * 2**30
 """What a run may write, a model of 200 MB included; never more than half of what is free, nor held to under 1 GiB."""
 LEAST_DISK_BYTES = 2**30
@@ -51,11 +55,22 @@ class Measurement:
     score: Score | None = None
     """Of run 1."""
     runs: list[ScoredRun] = field(default_factory=list)
+    """The scored ones of candidate and incumbent, in the order in which they were made."""
+    failed_repeats: list[FailedRun] = field(default_factory=list)
     progress: float = 0.0
     """Share of its budget that run 1 is known to have trained."""
     train_seconds: float = 0.0
     wall_seconds: float = 0.0
     """Of all runs and their scoring, as their records say: a session that was stopped in between counts no pause."""
+
+    @property
+    def made(self) -> int:
+        """How many runs the attempt that counts has had."""
+        return len(self.runs) + len(self.failed_repeats)
+
+    def of(self, whose: Compared) -> list[ScoredRun]:
+        """The scored runs of candidate or incumbent."""
+        return [run for run in self.runs if run.of == whose]
 
     @property
     def exit_code(self) -> int:
@@ -93,10 +108,32 @@ def overspent(profile: ProfileFacts, record: RunRecord) -> Failure | None:
     return Failure(kind="timeout", message=told)
 
 
-def run_seed(session_seed: int, iteration: int, k: int) -> int:
+def run_seed(session_seed: int, iteration: int | str, k: int) -> int:
     """A run's seed: a hash of session seed, iteration and run number, so it is never used twice nor chosen."""
     digest = hashlib.sha256(f"{session_seed}:{iteration}:{k}".encode()).digest()
     return int.from_bytes(digest[:4], "big") % 2**31
+
+
+@dataclass(frozen=True)
+class TrainRun:
+    """One run to be made and scored: whose ``train.py``, under which number and seed, in which folder."""
+
+    job_id: str
+    experiment_id: str
+    train_py: Path
+    folder: Path
+    seed: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one run and its scoring ended; seconds are of both."""
+
+    status: Status
+    failure: Failure
+    record: RunRecord
+    score: Score | None
+    wall_seconds: float
 
 
 def measure(house: House, plan: Plan) -> Measurement:
@@ -105,49 +142,106 @@ def measure(house: House, plan: Plan) -> Measurement:
     if plan.rejected:
         return result
     repeats = baseline_runs(house.settings.iterations or 0) if plan.iteration == 1 else 1
-    for k in range(1, repeats + 1):
-        failure = _measure_once(house, plan, k, result)
-        if failure.kind != "none":
-            run = f"run {plan.second_chance.runs + k} of iteration {plan.iteration}"
-            house.observer.note(f"{run} has no score ({failure.kind}): {failure.message}")
-            break
+    while result.made < repeats and measure_once(house, plan, result).kind == "none":
+        pass
     return result
 
 
-def _measure_once(house: House, plan: Plan, k: int, result: Measurement) -> Failure:
-    """One run with its scoring; the first one decides what the iteration came to, the others add their scores.
+def measure_once(house: House, plan: Plan, result: Measurement, of: Compared = "candidate") -> Failure:
+    """The next run of the iteration with its scoring; its first one decides what the iteration came to, the others add
+    their scores. A repeat that fails costs only itself, but a candidate that fails a check in any run is refused.
 
-    ``k`` counts from 1 within the attempt; the run's number goes on from the first attempt's runs.
+    Runs are numbered within the iteration: on from those of a first attempt.
     """
+    k = result.made + 1
     number = plan.second_chance.runs + k
-    house.enter(plan.iteration, "run", number)
-    job = train_job(house, plan, k)
+    run = run_of(house, plan, k, of)
+    iteration = plan.iteration
+    whose: RunOf = "baseline" if iteration == 1 else of
 
     def watch(event: LiveEvent) -> None:
         house.observer.event(plan, event)
         if k == 1:
             result.progress = max(result.progress, _progress(house.profile, event))
 
+    def left(record: RunRecord) -> None:
+        house.leave(iteration, "run", k=number, of=whose, status=record.status, exit_code=record.exit_code)
+
+    ended = train_and_score(house, run, lambda phase: house.enter(iteration, phase, number, whose), left, watch)
+    failure = ended.failure
+    result.train_seconds += ended.record.metrics.get("training_seconds", 0.0)
+    result.wall_seconds += ended.wall_seconds
+    if k == 1:
+        result.record, result.failure, result.score, result.status = ended.record, failure, ended.score, ended.status
+    if ended.score is not None:
+        result.runs.append(ScoredRun(of=of, seed=run.seed, val_bpb=ended.score.val_bpb, k=number))
+    elif k > 1:
+        result.failed_repeats.append(FailedRun(of=of, k=number, failure=failure))
+    if failure.kind != "none":
+        house.observer.note(f"run {number} of iteration {iteration} has no score ({failure.kind}): {failure.message}")
+    if failure.kind == "check" and of == "candidate" and iteration > 1:
+        result.failure, result.status, result.score, result.runs = failure, "rejected", None, []
+    return failure
+
+
+def run_of(house: House, plan: Plan, k: int, of: Compared) -> TrainRun:
+    """The attempt's run ``k``, counted from 1, of the candidate or of the incumbent it is compared with."""
+    number = plan.second_chance.runs + k
+    own = house.session.iteration(plan.iteration)
+    file = plan.iteration if of == "candidate" else house.incumbent_iteration
+    run = TrainRun(
+        job_id=f"{house.session.id}:{iteration_label(plan.iteration)}:{number}",
+        experiment_id=experiment_id(house.session.id, file),
+        train_py=house.session.iteration(file).train_py,
+        folder=own.run(1 if k == 1 else number),
+        seed=run_seed(house.settings.seed, plan.iteration, number),
+    )
+    if k > 1:
+        note_run(run, number, "baseline" if plan.iteration == 1 else of)
+    return run
+
+
+def note_run(run: TrainRun, k: int, of: RunOf) -> None:
+    """Write down which run it is before it starts; once."""
+    if not (run.folder / NOTE).exists():
+        note = RunNote(k=k, of=of, experiment_id=run.experiment_id, seed=run.seed)
+        write_record(run.folder / NOTE, note)
+
+
+def noted_run(folder: Path) -> RunNote | None:
+    """Which run was begun in ``folder``; None where none was."""
+    return read_record(folder / NOTE, RunNote) if (folder / NOTE).exists() else None
+
+
+def train_and_score(
+    house: House,
+    run: TrainRun,
+    enter: Callable[[Phase], None],
+    left: Callable[[RunRecord], None],
+    watch: Callable[[LiveEvent], None],
+) -> Ended:
+    """Make one run and score what it hands over; one that has ended already is looked up.
+
+    ``enter`` is told before training and before scoring, ``left`` when training has ended.
+    """
+    enter("run")
+    job = train_job(house, run)
     record = await_job(house, job, watch)
-    house.leave(plan.iteration, "run", k=number, status=record.status, exit_code=record.exit_code)
+    left(record)
     status: Status = record.status
-    failure, score = record.failure, None
+    failure, score, seconds = record.failure, None, record.wall_seconds
     too_long = overspent(house.profile, record) if status == "completed" else None
     if too_long is not None:
         status, failure = "timed_out", too_long
     if status == "completed":
-        score, failure = _score(house, plan, job, number, result)
+        enter("score")
+        score, failure, scoring = _score(house, job)
+        seconds += scoring
         # A model that fails the scorer's checks was refused; one that could not be scored at all has failed.
         status = {"none": "completed", "check": "rejected"}.get(failure.kind, "failed")  # type: ignore[assignment]
-    if score is not None:
-        seed = run_seed(house.settings.seed, plan.iteration, number)
-        result.runs.append(ScoredRun(of="candidate", seed=seed, val_bpb=score.val_bpb))
-    if k == 1:
-        result.record, result.failure, result.score, result.status = record, failure, score, status
-    result.train_seconds += record.metrics.get("training_seconds", 0.0)
-    result.wall_seconds += record.wall_seconds
     remove_work(Path(job.folder))
-    return failure
+    house.longest_run = max(house.longest_run, seconds)
+    return Ended(status, failure, record, score, seconds)
 
 
 def _progress(profile: ProfileFacts, event: LiveEvent) -> float:
@@ -159,9 +253,8 @@ def _progress(profile: ProfileFacts, event: LiveEvent) -> float:
     return max(value / told[name] if isinstance(value, int | float) else 0.0 for name, value in values.items())
 
 
-def _score(house: House, plan: Plan, job: Job, number: int, result: Measurement) -> tuple[Score | None, Failure]:
-    """The score of run ``number``, or why it has none: the candidate's fault, whatever its model does to the scorer."""
-    house.enter(plan.iteration, "score", number)
+def _score(house: House, job: Job) -> tuple[Score | None, Failure, float]:
+    """The score of a run, or why it has none: its file's fault, whatever its model does to the scorer; and seconds."""
     model = Path(job.folder) / MODEL
     scoring = scoring_job(
         job,
@@ -174,18 +267,18 @@ def _score(house: House, plan: Plan, job: Job, number: int, result: Measurement)
     )
     # A model that was scored may be gone by now: only those of incumbents are kept.
     if not model.is_file() and not Path(scoring.folder).exists():
-        return None, Failure(
-            kind="export", message="it ended well but handed no model over; train.py ends with prepare.hand_over(model)"
-        )
+        told = "it ended well but handed no model over; train.py ends with prepare.hand_over(model)"
+        return None, Failure(kind="export", message=told), 0.0
     record = await_job(house, scoring)
-    result.wall_seconds += record.wall_seconds
     if record.failure.kind == "lost":
-        return None, record.failure
+        return None, record.failure, record.wall_seconds
     try:
         answer = read_answer(scoring, record)
     except CorruptRecord as error:
-        return None, Failure(kind="score", message=str(error))
-    return (None, answer) if isinstance(answer, Failure) else (answer, Failure())
+        answer = Failure(kind="score", message=str(error))
+    if isinstance(answer, Failure):
+        return None, answer, record.wall_seconds
+    return answer, Failure(), record.wall_seconds
 
 
 def memory_limit(house: House) -> int | None:
@@ -198,23 +291,22 @@ def disk_limit(folder: Path) -> int:
     return min(DISK_BYTES, max(shutil.disk_usage(folder).free // 2, LEAST_DISK_BYTES))
 
 
-def train_job(house: House, plan: Plan, k: int) -> Job:
+def train_job(house: House, run: TrainRun) -> Job:
     """The training run as data: its files, its whole environment, its limits."""
-    folder = house.session.iteration(plan.iteration)
     profile = house.profile
-    number = plan.second_chance.runs + k
-    place = make_folder(folder.run(k))
+    place = make_folder(run.folder)
     return Job(
-        job_id=f"{house.session.id}:{iteration_label(plan.iteration)}:{number}",
+        job_id=run.job_id,
+        experiment_id=run.experiment_id,
         folder=str(place),
         command=["{python}", "train.py"],
-        inputs={"train.py": str(folder.train_py), "prepare.py": str(house.session.prepare_py)},
+        inputs={"train.py": str(run.train_py), "prepare.py": str(house.session.prepare_py)},
         links={name: str(Path(house.data.folder) / name) for name in ("tokenizer", "train")},
         outputs=[MODEL, "live-events.ndjson"],
         environment=common_environment(profile)
         | {
             "DIALECTIC_RUN_DIR": "{work}",
-            "DIALECTIC_RUN_SEED": str(run_seed(house.settings.seed, plan.iteration, number)),
+            "DIALECTIC_RUN_SEED": str(run.seed),
             "DIALECTIC_PROFILE": profile.name,
             "DIALECTIC_BUDGET": str(profile.time_budget),
             "DIALECTIC_CACHE": "{links}",

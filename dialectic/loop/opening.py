@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from dialectic import agents, executors, workspace
@@ -12,7 +13,8 @@ from dialectic.loop import facts
 from dialectic.loop.house import KNOWLEDGE, House
 from dialectic.loop.measure import longest
 from dialectic.loop.memory import fold_sessions
-from dialectic.session import BASE_TRAIN_PY, LOGS, SCRIPT, Session, check_session_id, new_session_id
+from dialectic.loop.share import pairs_at_end, planned_runs, repeats_left
+from dialectic.session import BASE_TRAIN_PY, LOGS, SCRIPT, Iteration, Session, check_session_id, new_session_id
 from dialectic.state.base import utc_now
 from dialectic.state.contracts import Agent, Executor
 from dialectic.state.files import storage_error
@@ -114,12 +116,16 @@ def _record(
     )
 
 
-def announcement(record: SessionRecord, settings: Settings, profile: ProfileFacts, finished: int = 0) -> Announcement:
-    """What the session says first; ``finished`` of its iterations need no run any more."""
+def announcement(
+    record: SessionRecord, settings: Settings, profile: ProfileFacts, finished: Sequence[Iteration] = ()
+) -> Announcement:
+    """What the session says first; the ``finished`` iterations need no run any more."""
     candidates = settings.iterations or 0
-    runs = 0
+    runs = repeats = pairs = 0
     if candidates:
-        runs = max(candidates + 1 - finished, 0) if finished else candidates + baseline_runs(candidates)
+        runs = max(candidates + 1 - len(finished), 0) if finished else planned_runs(candidates)
+        repeats = min(repeats_left(settings, finished), settings.max_repeats * runs)
+        pairs = pairs_at_end(settings, candidates)
     return Announcement(
         session_id=record.session_id,
         agent=record.agent.name,
@@ -130,10 +136,13 @@ def announcement(record: SessionRecord, settings: Settings, profile: ProfileFact
         executor=record.executor,
         iterations=candidates,
         runs=runs,
+        repeats=repeats,
+        pairs=pairs,
+        rule=settings.rule,
         budget_seconds=profile.time_budget,
         clock=profile.clock,
-        longest_seconds=longest(profile, runs),
-        likely_seconds=runs * (profile.time_budget + OVERHEAD_SECONDS[profile.device]),
+        longest_seconds=longest(profile, runs + repeats + 2 * pairs),
+        likely_seconds=(runs + 2 * pairs) * (profile.time_budget + OVERHEAD_SECONDS[profile.device]),
     )
 
 

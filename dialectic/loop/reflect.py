@@ -138,6 +138,7 @@ def compose(
         failure=measurement.failure,
         score=measurement.score,
         verdict=verdict,
+        failed_repeats=measurement.failed_repeats,
         prediction_score=_fared(plan, verdict),
         second_chance=plan.second_chance,
         cost=Cost(train_seconds=measurement.train_seconds, wall_seconds=measurement.wall_seconds),

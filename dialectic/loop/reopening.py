@@ -164,7 +164,9 @@ def _return_to(house: House, history: list[Iteration]) -> None:
         house.remember(plan, result, tensions)
     house.belief = retrace(house.profile.noise_sigma, [result for _, result, _ in finished])
     house.commits = {plan.iteration: plan.candidate_commit for plan, _, _ in history}
-    house.longest_turn = max((result.cost.wall_seconds for _, result, _ in finished), default=0.0)
+    # An iteration without repeats takes about as long as a run with its scoring.
+    taken = [result.cost.wall_seconds / max(len(result.verdict.runs), 1) for _, result, _ in finished]
+    house.longest_turn = house.longest_run = max(taken, default=0.0)
     if house.record.branch is not None and unplanned(session, count) is not None:
         workspace.take_back(house.root, house.record.branch, f"{experiment_id(session.id, count + 1)} ")
     house.planned = history[count][0] if len(history) > count else None
@@ -172,7 +174,7 @@ def _return_to(house: House, history: list[Iteration]) -> None:
     for folder in (house.root, house.root / LOGS, house.root / STAGED.parent):
         sweep(list(folder.glob(f"*{TEMPORARY}")))
     sweep(list((house.root / KNOWLEDGE).rglob(f"*{TEMPORARY}")))
-    observer.opened(house.record, announcement(house.record, house.settings, house.profile, count))
+    observer.opened(house.record, announcement(house.record, house.settings, house.profile, house.history))
     observer.resumed([(plan, result) for plan, result, _ in finished])
     _set_phases(house, history)
     if house.planned is None:

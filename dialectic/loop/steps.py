@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dialectic import verdict, workspace
+from dialectic import workspace
 from dialectic.agents import found, person
 from dialectic.config import Settings, load
 from dialectic.errors import AgentError, DialecticError, Interrupted, UsageError, WorkspaceError
 from dialectic.loop.chances import run_candidate, run_plan
+from dialectic.loop.compare import compare
 from dialectic.loop.house import House
 from dialectic.loop.measure import Measurement
 from dialectic.loop.opening import open_house
@@ -38,7 +39,6 @@ from dialectic.state.proposal import Edit, FileEdit, KnobEdit, Proposal, StagedS
 from dialectic.state.result import Result, Verdict
 from dialectic.state.session import AgentFacts
 from dialectic.state.step import STEP, Step
-from dialectic.verdict import Belief
 
 
 class Prompt(Value):
@@ -101,7 +101,7 @@ def execute(root: Path, observer: Observer) -> tuple[Plan, Measurement, Verdict]
     session, step, form = _staged(root)
     with session.hold(), _working(reopen_house(session, load(root, {}), (), observer)) as house:
         plan, measurement = run_candidate(house, house.planned or _plan(house, step, form))
-        judged, _ = _judge(house, plan, measurement)
+        judged, _ = compare(house, plan, measurement)
         if plan.iteration > 1:
             # The baseline has nothing to interpret that the numbers do not say: no words are asked for.
             told = person.suggested_result(reflect_context(house, plan, measurement, judged))
@@ -153,9 +153,9 @@ def reflect(root: Path, observer: Observer) -> Result:
             raise UsageError(f"iteration {step.iteration} of session {session.id} is recorded already: dialectic log")
         plan, author = house.planned, person.Person(form.result)
         house.agent = author
-        # Whether there is a second attempt was decided when it was executed.
+        # Whether there is a second attempt, and what is run again, was decided when it was executed.
         measurement = run_plan(house, plan)
-        judged, belief = _judge(house, plan, measurement)
+        judged, belief = compare(house, plan, measurement, buy=False)
         reflected = reflect_on(house, plan, measurement, judged)
         result = write_result(house, plan, measurement, judged, reflected, author.left)
         house.learn(plan, result, belief)
@@ -169,11 +169,6 @@ def _put_away(root: Path, step: Step) -> None:
     if step.iteration > 1:
         (root / CANDIDATE).unlink(missing_ok=True)
     (root / STEP).unlink(missing_ok=True)
-
-
-def _judge(house: House, plan: Plan, measurement: Measurement) -> tuple[Verdict, Belief]:
-    house.enter(plan.iteration, "verdict")
-    return verdict.judge(house.belief, house.experiment_id(plan.iteration), measurement.runs)
 
 
 @contextmanager

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from dialectic import verdict
 from dialectic.config import Settings
 from dialectic.errors import DialecticError, Interrupted
 from dialectic.loop.chances import run_candidate
 from dialectic.loop.closing import close
+from dialectic.loop.compare import compare
 from dialectic.loop.house import House
 from dialectic.loop.opening import open_house
 from dialectic.loop.plan import write_plan
@@ -55,10 +55,10 @@ def go_on(house: House) -> Ending:
         for iteration in house.remaining():
             turn(house, iteration)
             house.require_baseline()
+        return close(house)
     except (DialecticError, Interrupted):
         house.live("interrupted", is_active=False)
         raise
-    return close(house)
 
 
 def prepare(house: House, iteration: int) -> Plan:
@@ -73,8 +73,7 @@ def prepare(house: House, iteration: int) -> Plan:
 def turn(house: House, iteration: int) -> Result:
     """One iteration: prepare, run, score, judge, reflect, record, learn."""
     plan, measurement = run_candidate(house, prepare(house, iteration))
-    house.enter(iteration, "verdict")
-    judged, belief = verdict.judge(house.belief, house.experiment_id(iteration), measurement.runs)
+    judged, belief = compare(house, plan, measurement)
     reflection = reflect(house, plan, measurement, judged)
     result = write_result(house, plan, measurement, judged, reflection)
     house.learn(plan, result, belief)

@@ -7,6 +7,7 @@
     read.sessions("examples/first-night")        # ids, oldest first
     night = read.session("examples/first-night") # the latest, or read.session(root, "first-night")
     night.record                                 # session.json: profile, data, machine, settings
+    night.confirmation                           # what fresh pairs of baseline and incumbent said, or None
     night.iterations[1].plan.prediction          # plan, result and tensions of iteration 002
     night.table()                                # one flat dict an iteration; night.frame() as a pandas DataFrame
     night.evidence()                             # one flat dict for each pole that an experiment tested
@@ -30,6 +31,7 @@ from dialectic.errors import RecordError, UsageError
 from dialectic.read.network import as_networkx
 from dialectic.read.table import COLUMNS, WORDS, Cell
 from dialectic.read.values import Iteration, Session, fold
+from dialectic.state.confirmation import Confirmation
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -66,7 +68,14 @@ def session(root: str | Path = ".", session_id: str | None = None) -> Session:
             iterations.append(Iteration(*found.read(number), folder=found.iteration(number).path))
         except RecordError as error:
             troubles[number] = str(error)
-    return Session(found.id, found.folder, found.record(), iterations, troubles)
+    return Session(found.id, found.folder, found.record(), iterations, troubles, _confirmation(found))
+
+
+def _confirmation(found: disk.Session) -> Confirmation | None:
+    try:
+        return found.confirmation()
+    except RecordError:
+        return None
 
 
 def graph(root: str | Path = ".") -> nx.MultiDiGraph[str]:

@@ -13,6 +13,7 @@ from dialectic.errors import UsageError
 from dialectic.read.network import as_networkx, tested_sides
 from dialectic.read.table import COLUMNS, WORDS, Cell, row
 from dialectic.state.base import experiment_id
+from dialectic.state.confirmation import Confirmation
 from dialectic.state.plan import Plan, TensionRecord
 from dialectic.state.result import Result
 from dialectic.state.session import SessionRecord
@@ -70,6 +71,8 @@ class Session:
     iterations: list[Iteration]
     troubles: dict[int, str] = field(default_factory=dict)
     """Number of an iteration that cannot be read → why."""
+    confirmation: Confirmation | None = None
+    """What fresh pairs of baseline and incumbent said last; None where there were none."""
 
     @cached_property
     def _folded(self) -> TensionGraph:

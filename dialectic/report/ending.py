@@ -8,7 +8,7 @@ from datetime import datetime
 from dialectic.report.material import Material, Turn
 from dialectic.report.telling import effect, headline, tally
 from dialectic.report.writing import counted, markdown, one_line, probability, table
-from dialectic.state.words import bpb, decision, duration, estimate
+from dialectic.state.words import bpb, confirmed, decision, duration, estimate
 
 SPREAD = 1.96
 """SDs on each side that make an interval of 95 %."""
@@ -49,8 +49,15 @@ def _difference(material: Material) -> str:
     return (
         f"val_bpb went from {bpb(standing.baseline.estimate)} (baseline) to {bpb(standing.incumbent.estimate)} "
         f"(iteration {label}); by the session's runs of all its kept candidates it is lower by between {low:.4f} and "
-        f"{high:.4f} bpb (95 %).{_both_hold(material)}"
+        f"{high:.4f} bpb (95 %).{_both_hold(material)}{_by_pairs(material)}"
     )
+
+
+def _by_pairs(material: Material) -> str:
+    """What fresh pairs said of the whole, as one more sentence; empty where there were none."""
+    if material.confirmation is None:
+        return ""
+    return f" Run fresh and side by side, with seeds that took part in no choice: {confirmed(material.confirmation)}."
 
 
 def _both_hold(material: Material) -> str:
@@ -102,6 +109,8 @@ def glance(material: Material) -> Iterator[str]:
                     f"{probability(standing.probability_better)}",
                 )
             )
+    if material.confirmation is not None:
+        rows.append(("fresh pairs", confirmed(material.confirmation)))
     if material.noise > 0:
         rows.append(("noise", f"runs of one file differ by {material.noise:.4f} bpb (SD)"))
     rows += [(name, markdown(words)) for name, words in _circumstances(material) if words]
@@ -121,6 +130,8 @@ def _circumstances(material: Material) -> Iterator[tuple[str, str]]:
         machine = record.machine
         accelerator = "" if machine.gpu in ("", "none") else f", {machine.gpu}"
         yield "machine", f"{machine.cpu}, {counted(machine.cores, 'core')}{accelerator}, torch {machine.torch}"
+    if record.config.get("rule") == "greedy":
+        yield "rule", "greedy: any lower number is kept, for comparison"
     yield "agent", " ".join(part for part in (record.agent.name, record.agent.model) if part != "unknown")
     yield "seed", str(record.seed) if record.profile is not None else ""
 
@@ -163,7 +174,10 @@ def cost(material: Material) -> Iterator[str]:
         return
     costs = [result.cost for result in results]
     training, wall = sum(one.train_seconds for one in costs), sum(one.wall_seconds for one in costs)
-    runs = sum(max(len(result.verdict.runs), 1) for result in results)
+    runs = sum(max(len(result.verdict.runs) + len(result.failed_repeats), 1) for result in results)
+    if material.confirmation is not None:
+        runs += 2 * len(material.confirmation.pairs)
+        wall += material.confirmation.wall_seconds
     share = f" ({100 * training / wall:.0f} % of it)" if wall > 0 and training <= wall else ""
     yield from ("", "## What it cost", "")
     yield (

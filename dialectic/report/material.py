@@ -10,6 +10,7 @@ from typing import Literal
 from dialectic.state.arithmetic import Scalar
 from dialectic.state.base import Claim, experiment_id
 from dialectic.state.briefing import Briefing
+from dialectic.state.confirmation import Confirmation
 from dialectic.state.knowledge import ExperimentKnowledge
 from dialectic.state.plan import NOT_RECORDED, Plan, TensionRecord
 from dialectic.state.result import Estimate, Result
@@ -90,6 +91,8 @@ class Material:
     """What the graph would tell prepare next: the evidence on every tension, dead ends, the next move."""
     standing: Standing | None
     """None before a baseline was scored, and in the reference system's sessions."""
+    confirmation: Confirmation | None = None
+    """What fresh pairs of baseline and incumbent said; None where there were none."""
     in_use: bool = False
     """Whether the top-level ``train.py`` is the incumbent's."""
     unreadable: Sequence[str] = ()

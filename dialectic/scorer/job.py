@@ -22,6 +22,7 @@ def scoring_job(
     """The job that scores what ``run`` handed over; ``environment`` is the whole environment of its process."""
     return Job(
         job_id=run.job_id + SUFFIX,
+        experiment_id=run.experiment_id,
         folder=str(Path(run.folder) / "score"),
         command=[
             "{python}",

@@ -15,6 +15,8 @@ from dialectic.state.base import iteration_label
 from dialectic.state.files import TEMPORARY, sweep, write_text
 
 PREPARED = ("prepare_started", "prepare_completed")
+AT_THE_END = ("confirm_started", "confirm_completed", "session_completed")
+"""A session that goes on ends anew."""
 
 
 def mend(session: Session, finished: int, planned: int | None) -> list[str]:
@@ -50,7 +52,7 @@ def _mend_events(session: Session, finished: int, planned: int | None) -> list[s
             kind, label = event["type"], event["iteration_label"]
         except (ValueError, KeyError, TypeError):
             continue
-        if kind == "session_completed":
+        if kind in AT_THE_END:
             continue
         if label in done:
             kept.append(line)

@@ -16,6 +16,7 @@ from dialectic.errors import CorruptRecord, SessionBusy, UsageError
 from dialectic.session.folder import LOGS, IterationFolder
 from dialectic.session.names import check_session_id, session_ids
 from dialectic.state.base import experiment_id, iteration_label, utc_now
+from dialectic.state.confirmation import Confirmation
 from dialectic.state.files import (
     TEMPORARY,
     make_folder,
@@ -113,6 +114,19 @@ class Session:
     def iteration(self, number: int) -> IterationFolder:
         """The folder of iteration ``number``."""
         return IterationFolder(self.folder, number)
+
+    def confirm_run(self, k: int) -> Path:
+        """The folder of run ``k`` of the final pairs, counted from 1."""
+        return self.folder / "confirm" / str(k)
+
+    def confirmation(self) -> Confirmation | None:
+        """What fresh pairs of baseline and incumbent said last; None where there were none."""
+        path = self.folder / "confirmation.json"
+        return read_record(path, Confirmation) if path.exists() else None
+
+    def write_confirmation(self, confirmation: Confirmation) -> None:
+        """Replace ``confirmation.json``."""
+        write_record(self.folder / "confirmation.json", confirmation)
 
     def record(self) -> SessionRecord:
         """``session.json``, read anew."""

@@ -30,6 +30,10 @@ Outcome = Literal["confirmed", "contradicted", "mixed", "inconclusive"]
 KeepStatus = Literal["keep", "discard", "crash"]
 Decision = Literal["keep", "discard"]
 Claim = Literal["proven", "provisional"]
+Compared = Literal["candidate", "incumbent"]
+"""The two that a verdict compares."""
+RunOf = Literal["candidate", "incumbent", "baseline"]
+"""Whose ``train.py`` a run trains."""
 SynthesisStatus = Literal["proposed", "confirmed", "contradicted", "partial", "deferred"]
 
 FilledBy = Literal["agent", "computed"]

@@ -8,7 +8,7 @@ from dialectic.state.base import Record, Value
 
 
 class Pair(Value):
-    """One fresh run of the baseline and one of the incumbent, side by side; both ``val_bpb``."""
+    """One fresh run of the baseline and one of the incumbent, side by side; both ``val_bpb``. They share a seed."""
 
     seed: int
     baseline: float
@@ -20,6 +20,8 @@ class Confirmation(Record):
 
     nullable: ClassVar[frozenset[str]] = frozenset({"low", "high"})
 
+    session_id: str = ""
+    created_at: str = ""
     baseline_id: str = ""
     incumbent_id: str = ""
     pairs: list[Pair]
@@ -32,3 +34,5 @@ class Confirmation(Record):
     """Behind the interval's width."""
     method: str
     """How the interval was computed, as a sentence."""
+    wall_seconds: float = 0.0
+    """Of all runs of these pairs with their scoring."""

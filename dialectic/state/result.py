@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
 from dialectic.state.base import (
     Claim,
+    Compared,
     Decision,
     FilledBy,
     FilledText,
@@ -31,9 +32,19 @@ from dialectic.state.run import NO_EXIT_CODE, Failure, Score
 class ScoredRun(Value):
     """One scored run that took part in a verdict."""
 
-    of: Literal["candidate", "incumbent"]
+    of: Compared
     seed: int
     val_bpb: float
+    k: int = 0
+    """Number of the run within its iteration; 0 in older files."""
+
+
+class FailedRun(Value):
+    """A repeat that was bought and has no score: the iteration is decided without it."""
+
+    of: Compared
+    k: int
+    failure: Failure
 
 
 class Estimate(Value):
@@ -63,6 +74,8 @@ class Verdict(Value):
     """One-sided, that the candidate is not better; 1 where nothing was compared."""
     level: float
     """What the p-value had to stay below for the claim ``proven``."""
+    deletes: int = 0
+    """Statements fewer than the incumbent has, by the syntax tree; negative where code was added, 0 in older files."""
     runs: list[ScoredRun]
     incumbent: Estimate | None
     """What the candidate was judged against; the baseline stands against itself. Null only in the reference's files."""
@@ -137,6 +150,7 @@ class Result(Record):
     verdict: Verdict
     prediction_score: PredictionScore | None = None
     cost: Cost = Cost()
+    failed_repeats: list[FailedRun] = []
     second_chance: SecondChance = SecondChance()
     """The plan's: of kind ``none`` where the first attempt stands (and in older files)."""
     filled_by: dict[str, FilledBy] = {}

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from dialectic.state.base import Metrics, Record, Value
+from dialectic.state.base import Metrics, Record, RunOf, Value
 
 SUMMARY_NAMES = (
     "val_bpb",
@@ -76,7 +76,10 @@ class Job(Value):
     """
 
     job_id: str
-    """``<session-id>:<NNN>:<k>``, k the run's number within the iteration; ``…:score`` for its scoring."""
+    """``<session-id>:<NNN>:<k>``, k the run's number within the iteration, or ``<session-id>:confirm:<k>``;
+    ``…:score`` for its scoring."""
+    experiment_id: str = ""
+    """The experiment whose ``train.py`` is run, or whose model is scored."""
     folder: str
     """Absolute folder of the run on the runner's machine; ``work/``, ``run.log`` and ``exit.json`` appear in it."""
     command: list[str] = Field(min_length=1)
@@ -93,6 +96,20 @@ class Job(Value):
     """How many processor cores the run is granted; 0 means all that the runner has."""
     answer: str = ""
     """When set, standard output goes into this file of ``folder`` and only standard error into ``run.log``."""
+
+
+class RunNote(Record):
+    """``run.json`` of a run that is not its iteration's first, written before it starts.
+
+    What was decided stands: a runner that goes on where another was killed makes the same run of the same file, also
+    when it would decide otherwise by now.
+    """
+
+    k: int
+    of: RunOf
+    experiment_id: str
+    """The experiment whose ``train.py`` is run."""
+    seed: int
 
 
 class JobHandle(Record):

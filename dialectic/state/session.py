@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from dialectic.state.base import JsonObject, Metrics, Record, Status, Text, Value, numeric_metrics, without_nulls
+from dialectic.state.base import JsonObject, Metrics, Record, RunOf, Status, Text, Value, numeric_metrics, without_nulls
 
 
 class ProfileFacts(Value):
@@ -154,7 +154,11 @@ class LiveState(Record):
 
     session_id: str
     is_active: bool
-    phase: Literal["starting", "prepare", "run", "score", "verdict", "reflect", "completed", "interrupted"]
+    phase: Literal["starting", "prepare", "run", "score", "verdict", "reflect", "confirm", "completed", "interrupted"]
+    k: int = 1
+    """Number of the present run within its iteration, or among the final pairs."""
+    of: RunOf = "candidate"
+    """Whose ``train.py`` it trains."""
     current_iteration_label: str
     experiment_index: int = Field(ge=0)
     experiment_count: int = Field(ge=0)

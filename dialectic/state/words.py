@@ -11,6 +11,8 @@ from pathlib import Path
 
 from dialectic.errors import EditError
 from dialectic.state.arithmetic import Scalar, evaluate
+from dialectic.state.base import RunOf
+from dialectic.state.confirmation import Confirmation
 from dialectic.state.plan import NOT_RECORDED, Plan, TensionRecord
 from dialectic.state.proposal import FileEdit, KnobEdit, ReplaceEdit
 from dialectic.state.result import Estimate, Result
@@ -55,6 +57,28 @@ def duration(seconds: float) -> str:
 def estimate(value: Estimate) -> str:
     """An estimate with its standard deviation."""
     return f"{value.estimate:.4f} ± {value.sd:.4f}"
+
+
+def confirmed(told: Confirmation) -> str:
+    """``val_bpb fell by 0.0123, 95 % interval 0.0040 to 0.0200, from 3 fresh pairs``."""
+    fell = told.improvement >= 0
+    number = len(told.pairs)
+    pairs = f"from {number} fresh pair" + ("s" if number != 1 else "")
+    change = f"val_bpb {'fell' if fell else 'rose'} by {abs(told.improvement):.4f}"
+    if told.low is None or told.high is None:
+        return f"{change}, {pairs}; no interval: nothing that was run twice tells the noise"
+    low, high = (told.low, told.high) if fell else (-told.high, -told.low)
+    doubt = "" if told.low > 0 or told.high < 0 else "; zero lies in it, so the improvement is not shown"
+    return f"{change}, 95 % interval {low:.4f} to {high:.4f}, {pairs}{doubt}"
+
+
+def run_name(phase: str, k: int, of: RunOf) -> str:
+    """``run``, ``run 3 (incumbent again)``, ``score 3``; of the final pairs ``pair 2 (incumbent)``."""
+    if phase == "confirm":
+        return f"pair {(k + 1) // 2} ({of})"
+    if phase == "run" and k > 1:
+        return f"run {k} ({of} again)"
+    return phase if k == 1 else f"{phase} {k}"
 
 
 def decision(result: Result) -> str:

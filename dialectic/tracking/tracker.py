@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from dialectic.state.base import RunOf
 from dialectic.state.observer import Announcement, Ending, Observer, Phase
 from dialectic.state.plan import Plan
 from dialectic.state.result import Result
@@ -92,9 +93,9 @@ class Tracker:
         """What is finished was told before the session was stopped."""
         self.observer.resumed(finished)
 
-    def phase(self, iteration: int, phase: Phase, k: int) -> None:
+    def phase(self, iteration: int, phase: Phase, k: int, of: RunOf = "candidate") -> None:
         """Of several runs of one candidate only the first is drawn: their steps would overlap."""
-        self.observer.phase(iteration, phase, k)
+        self.observer.phase(iteration, phase, k, of)
         self.first_run = k == 1
 
     def planned(self, plan: Plan) -> None:

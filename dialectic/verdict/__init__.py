@@ -16,17 +16,19 @@ prediction  how a prediction fared
 """
 
 from dialectic.verdict.belief import Belief
-from dialectic.verdict.confirm import confirm
-from dialectic.verdict.judge import ADOPTION_PROBABILITY, Rule, baseline_runs, judge, replay, retrace
+from dialectic.verdict.confirm import confirm, informed
+from dialectic.verdict.judge import ADOPTION_PROBABILITY, REPEATS_FROM, Rule, baseline_runs, judge, replay, retrace
 from dialectic.verdict.prediction import score_prediction
 from dialectic.verdict.repeats import next_run
 
 __all__ = [
     "ADOPTION_PROBABILITY",
+    "REPEATS_FROM",
     "Belief",
     "Rule",
     "baseline_runs",
     "confirm",
+    "informed",
     "judge",
     "next_run",
     "replay",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from dialectic.state.confirmation import Confirmation, Pair
-from dialectic.verdict.belief import Belief
+from dialectic.verdict.belief import Belief, Runs
 
 COVERAGE = 0.95
 
@@ -40,6 +43,32 @@ def confirm(pairs: Sequence[Pair], belief: Belief | None = None) -> Confirmation
         high=None if half is None else mean + half,
         degrees_of_freedom=freedom,
         method=_method(len(differences), freedom),
+    )
+
+
+def informed(belief: Belief, pairs: Sequence[Pair]) -> Belief:
+    """The belief with the runs of the pairs as further evidence about baseline and incumbent, for the adoption.
+
+    The session's own verdicts go on without it: the pairs stay fresh.
+    """
+    if belief.mean is None or not pairs:
+        return belief
+    files = [Runs().add([pair.baseline for pair in pairs]), Runs().add([pair.incumbent for pair in pairs])]
+    belief = replace(
+        belief,
+        sum_squares=belief.sum_squares + sum(squares for _, squares in files),
+        freedom=belief.freedom + 2 * (len(pairs) - 1),
+    )
+    mean, covariance = np.array(belief.mean), np.array(belief.covariance)
+    for index, (runs, _) in enumerate(files):
+        gain = covariance[:, index] / (covariance[index, index] + belief.noise**2 / runs.count)
+        mean = mean + gain * (runs.mean - mean[index])
+        covariance = covariance - np.outer(gain, covariance[index, :])
+    (base, shared), (_, own) = covariance
+    return replace(
+        belief,
+        mean=(float(mean[0]), float(mean[1])),
+        covariance=((float(base), float(shared)), (float(shared), float(own))),
     )
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dialectic.workspace.batch import halved_device_batch
 from dialectic.workspace.branch import commit, facts, start, take_back
 from dialectic.workspace.check import Bounds, check
-from dialectic.workspace.edits import apply, fingerprint
+from dialectic.workspace.edits import apply, fingerprint, removed_statements
 from dialectic.workspace.knobs import evaluate, read_knobs, set_knob
 from dialectic.workspace.program import read_steering
 from dialectic.workspace.snapshots import Origins, diff, resolve
@@ -33,6 +33,7 @@ __all__ = [
     "halved_device_batch",
     "read_knobs",
     "read_steering",
+    "removed_statements",
     "resolve",
     "set_knob",
     "start",

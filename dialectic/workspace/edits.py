@@ -56,6 +56,21 @@ def normalised(text: str) -> str:
     return "".join(parts)
 
 
+def removed_statements(before: str, after: str) -> int:
+    """How many statements fewer ``after`` has; docstrings and ``pass`` are none, so the number is negative where code
+    was added.
+
+    Raises:
+        EditError: one of the texts does not parse.
+    """
+    return _statements(before) - _statements(after)
+
+
+def _statements(text: str) -> int:
+    found = [node for node in ast.walk(parse(text)) if isinstance(node, ast.stmt) and not isinstance(node, ast.Pass)]
+    return sum(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in found)
+
+
 def _merged(edits: Sequence[Edit]) -> Iterator[Edit | dict[str, str]]:
     """The edits with neighbouring knob edits put together, so that the file is parsed once for them."""
     knobs: dict[str, str] = {}

@@ -13,6 +13,7 @@ from tenacity import wait_none
 from dialectic.config import SettingValue, load
 from dialectic.loop import jobs, resume_session, run_session
 from dialectic.session import Session, open_session
+from dialectic.state.base import RunOf
 from dialectic.state.observer import Announcement, Ending, Phase
 from dialectic.state.plan import Plan
 from dialectic.state.result import Result
@@ -28,6 +29,8 @@ class Remembering:
     def __init__(self) -> None:
         self.announcement: Announcement | None = None
         self.phases: list[tuple[int, Phase, int]] = []
+        self.runs: list[tuple[str, RunOf]] = []
+        """Names of the runs, iteration and number or number of the pair's run, with whose file it was."""
         self.results: list[Result] = []
         self.events: list[LiveEvent] = []
         self.notes: list[str] = []
@@ -40,8 +43,10 @@ class Remembering:
     def resumed(self, finished: Sequence[tuple[Plan, Result]]) -> None:
         self.before = [plan.iteration for plan, _ in finished]
 
-    def phase(self, iteration: int, phase: Phase, k: int) -> None:
+    def phase(self, iteration: int, phase: Phase, k: int, of: RunOf = "candidate") -> None:
         self.phases.append((iteration, phase, k))
+        if phase in ("run", "confirm"):
+            self.runs.append((f"{phase if phase == 'confirm' else iteration}:{k}", of))
 
     def planned(self, plan: Plan) -> None:
         pass

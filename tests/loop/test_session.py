@@ -125,7 +125,8 @@ def test_a_baseline_without_a_score_stops_the_session_with_its_reason(run_script
 
 
 def test_the_baseline_of_a_longer_session_runs_twice_with_other_seeds(run_script: RunScript) -> None:
-    session, observer = run_script({"default": {"val_bpb": 2.0, "noise": 0.01}}, iterations=5)
+    noisy = {"default": {"val_bpb": 2.0, "noise": 0.01}}
+    session, observer = run_script(noisy, iterations=5, max_repeats=0, confirm=False)
     first = results(session)[0].verdict
     assert len(first.runs) == 2
     seeds = [run.seed for result in results(session) for run in result.verdict.runs]
