@@ -139,7 +139,9 @@ def test_probability_against_the_baseline() -> None:
 
 @pytest.mark.parametrize(("candidates", "expected"), [(1, 1), (4, 1), (5, 2), (20, 2), (0, 2)])
 def test_the_baseline_runs_twice_in_longer_sessions(candidates: int, expected: int) -> None:
-    assert baseline_runs(candidates) == expected
+    assert baseline_runs(candidates, 2e-3) == baseline_runs(candidates) == expected
+    # Noise that drowns nothing need not be known.
+    assert baseline_runs(candidates, 1e-4) == 1
 
 
 def test_the_greedy_rule_compares_first_runs_and_says_so() -> None:
