@@ -16,6 +16,7 @@ from scipy.special import stdtr
 
 from benchmarks.landscapes import Landscape
 from dialectic import verdict
+from dialectic.state.base import Compared
 from dialectic.state.result import ScoredRun
 from dialectic.verdict.claims import CANDIDATE, claim_level
 
@@ -136,12 +137,14 @@ def ours(bench: Bench, prior_noise: float) -> None:
     """The shipped functions, called as the loop calls them."""
     belief = verdict.Belief(prior_noise=prior_noise)
     allowance = int(REPEAT_SHARE * bench.left)
-    _, belief = verdict.judge(belief, "000", [_scored(bench, "incumbent", of="candidate")])
+    opening = [bench.run(candidate=False) for _ in range(verdict.baseline_runs(bench.left, prior_noise))]
+    bench.repeats += len(opening) - 1
+    _, belief = verdict.judge(belief, "000", [_scored("candidate", value) for value in opening])
     for number in itertools.count(1):
         if not bench.left:
             break
         bench.propose()
-        candidate, incumbent = [_scored(bench, "candidate")], list[ScoredRun]()
+        candidate, incumbent = [_scored("candidate", bench.run())], list[ScoredRun]()
         while True:
             may = min(bench.left, allowance - bench.repeats)
             more = verdict.next_run(
@@ -149,7 +152,8 @@ def ours(bench: Bench, prior_noise: float) -> None:
             )
             if more is None:
                 break
-            (candidate if more == "candidate" else incumbent).append(_scored(bench, more))
+            run = _scored(more, bench.run(candidate=more == "candidate"))
+            (candidate if more == "candidate" else incumbent).append(run)
             bench.repeats += 1
         judged, belief = verdict.judge(belief, str(number), candidate, incumbent)
         if judged.decision == "keep":
@@ -157,9 +161,8 @@ def ours(bench: Bench, prior_noise: float) -> None:
     bench.belief = belief
 
 
-def _scored(bench: Bench, file: str, of: str | None = None) -> ScoredRun:
-    value = bench.run(candidate=file == "candidate")
-    return ScoredRun.model_construct(of=of or file, seed=0, val_bpb=value)
+def _scored(of: Compared, value: float) -> ScoredRun:
+    return ScoredRun.model_construct(of=of, seed=0, val_bpb=value)
 
 
 RULES: dict[str, Play] = {

@@ -122,7 +122,8 @@ def measure(house: House, plan: Plan) -> Measurement:
     result = Measurement(failure=plan.refusal)
     if plan.rejected:
         return result
-    repeats = baseline_runs(house.settings.iterations or 0) if plan.iteration == 1 else 1
+    own = baseline_runs(house.settings.iterations or 0, house.profile.noise_sigma)
+    repeats = own if plan.iteration == 1 else 1
     while result.made < repeats and measure_once(house, plan, result).kind == "none":
         pass
     return result

@@ -71,4 +71,4 @@ def claim_level(number: int, candidates: Sequence[int], discoveries: Sequence[in
 
 def _weight(distance: int) -> float:
     """How the level is spread over the tests to come; sums to 1 (the power is the paper's)."""
-    return distance**-DECAY / WEIGHTS_SUM
+    return math.pow(distance, -DECAY) / WEIGHTS_SUM

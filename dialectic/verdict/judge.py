@@ -11,12 +11,14 @@ from dialectic.state.base import Decision
 from dialectic.state.result import Estimate, Result, ScoredRun, Verdict
 from dialectic.verdict.belief import Belief, Posterior, Runs, observe
 from dialectic.verdict.claims import CANDIDATE, claim_level, p_value
-from dialectic.verdict.effects import learn
+from dialectic.verdict.effects import FIELD_MEANS, learn
 
 REPEATS_FROM = 5
 """From this many planned candidates on the baseline is run twice (design, section 8)."""
 Rule = Literal["bayes", "greedy"]
 """How a session decides: by the posterior, or by the field's plain rule for comparison."""
+NOTABLE_NOISE = 0.25 * FIELD_MEANS[1]
+"""Noise in bpb from which on it matters how large it is: a quarter of what the field's improvements bring."""
 RULE = "adopt when the posterior effect is an improvement; claim by SAFFRON at 5 %"
 GREEDY = "greedy: keep when the first val_bpb is below the incumbent's recorded one; claim by SAFFRON at 5 %"
 SIMPLER = "simplification: keep what deletes code and is not worse within the noise; claim by SAFFRON at 5 %"
@@ -28,9 +30,14 @@ ADOPTION_PROBABILITY = 0.9
 """The incumbent must be better than the baseline with this probability to replace the top-level train.py."""
 
 
-def baseline_runs(candidates: int) -> int:
-    """How often the baseline is run in a session of that many candidates (0 for without end)."""
-    return 2 if candidates == 0 or candidates >= REPEATS_FROM else 1
+def baseline_runs(candidates: int, prior_noise: float = math.inf) -> int:
+    """How often the baseline is run in a session of that many candidates (0 for without end).
+
+    The second run tells the noise, which decides what to believe. With a ``prior_noise`` far below the improvements
+    that candidates bring it decides nothing, and the run is better spent on a candidate.
+    """
+    long = candidates == 0 or candidates >= REPEATS_FROM
+    return 2 if long and prior_noise >= NOTABLE_NOISE else 1
 
 
 def judge(

@@ -96,7 +96,7 @@ def test_repeats_of_the_incumbent_move_its_estimate() -> None:
     belief = started(2.0)
     incumbent = [ScoredRun(of="incumbent", seed=k, val_bpb=value) for k, value in enumerate((2.03, 2.02, 2.04))]
     verdict, after = judge(belief, "s:002", runs(1.995), incumbent)
-    assert after.baseline.estimate > 2.015
+    assert after.baseline.estimate > 2.012
     assert (after.freedom, verdict.decision) == (3, "keep")
     assert judge(belief, "s:002", runs(1.995))[0].decision == "discard"
 
@@ -139,7 +139,9 @@ def test_probability_against_the_baseline() -> None:
 
 @pytest.mark.parametrize(("candidates", "expected"), [(1, 1), (4, 1), (5, 2), (20, 2), (0, 2)])
 def test_the_baseline_runs_twice_in_longer_sessions(candidates: int, expected: int) -> None:
-    assert baseline_runs(candidates) == expected
+    assert baseline_runs(candidates, 2e-3) == baseline_runs(candidates) == expected
+    # Noise that drowns nothing need not be known.
+    assert baseline_runs(candidates, 1e-4) == 1
 
 
 def test_the_greedy_rule_compares_first_runs_and_says_so() -> None:

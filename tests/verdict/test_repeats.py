@@ -1,15 +1,11 @@
-"""Which further run is worth buying, and the interval from fresh pairs."""
+"""Which further run is worth buying."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-import pytest
-
-from dialectic.state.confirmation import Pair
 from dialectic.state.result import ScoredRun
-from dialectic.verdict import Belief, confirm, judge, next_run
+from dialectic.verdict import Belief, judge, next_run
 
 
 def of(whose: str, *values: float) -> list[ScoredRun]:
@@ -88,36 +84,3 @@ def test_an_incumbent_known_by_one_run_is_run_again_before_a_candidate_known_by_
 
 def test_before_the_baseline_there_is_nothing_to_compare() -> None:
     assert next_run(Belief(prior_noise=0.01), of("candidate", 1.0), [], remaining=9, max_repeats=4, allowance=9) is None
-
-
-def test_the_interval_of_the_pairs_is_students() -> None:
-    pairs = [Pair(seed=k, baseline=2.0, incumbent=2.0 - gain) for k, gain in enumerate((0.01, 0.02, 0.03))]
-    told = confirm(pairs)
-    assert told.improvement == pytest.approx(0.02)
-    assert told.degrees_of_freedom == 2
-    assert told.low is not None
-    assert told.low == pytest.approx(0.02 - 4.302653 * 0.01 / math.sqrt(3))
-    assert "2 from the pairs" in told.method
-
-
-def test_one_pair_needs_the_sessions_repeats() -> None:
-    pair = [Pair(seed=1, baseline=2.0, incumbent=1.9)]
-    alone = confirm(pair)
-    assert (alone.low, alone.high, alone.degrees_of_freedom) == (None, None, 0)
-    with_repeats = confirm(pair, started(2.0, 2.01, 1.99, noise=0.01))
-    assert with_repeats.degrees_of_freedom == 2
-    assert with_repeats.low is not None
-    assert with_repeats.low < 0.1
-
-
-def test_the_interval_covers() -> None:
-    generator = np.random.default_rng(5)
-    covered = 0
-    for _ in range(2000):
-        values = generator.standard_normal((3, 2))
-        pairs = [Pair(seed=0, baseline=float(a), incumbent=float(b)) for a, b in values]
-        told = confirm(pairs, started(*generator.standard_normal(3), noise=5.0))
-        assert told.low is not None
-        assert told.high is not None
-        covered += told.low <= 0 <= told.high
-    assert 0.935 <= covered / 2000 <= 0.965
