@@ -70,10 +70,10 @@ def test_with_the_baseline_as_incumbent_there_is_nothing_to_confirm(run_script: 
     assert again.runs == []
 
 
-def test_a_session_of_five_candidates_is_confirmed_by_itself_within_the_share(run_script: RunScript) -> None:
+def test_a_session_of_five_candidates_is_confirmed_by_itself(run_script: RunScript) -> None:
     session, observer = run_script(BETTER, session="long", iterations=5)
     assert observer.announcement is not None
-    assert observer.announcement.pairs == len(confirmation(session).pairs) == 1
+    assert observer.announcement.pairs == len(confirmation(session).pairs) == 2
 
 
 def test_confirm_of_a_finished_session_counts_the_pairs_that_there_are(run_script: RunScript, root: Path) -> None:
