@@ -98,8 +98,6 @@ def longest(profile: ProfileFacts, runs: int) -> float:
     return runs * (wall_limit(profile) + SCORE_SECONDS[profile.device] + 2 * GRACE_SECONDS)
 
 
-
-
 @dataclass(frozen=True)
 class Ended:
     """How one run and its scoring ended; seconds are of both."""
