@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     executor: str = "local"
     seed: int = Field(default=1, ge=0)
     rule: Literal["bayes", "greedy"] = "bayes"
-    """How candidates are kept: by the estimates of the verdict, or any lower number, which is the field's usual rule."""
+    """How candidates are kept: by the verdict's estimates, or any lower number, which is the field's plain rule."""
     max_repeats: int = Field(default=4, ge=0)
     """How many further runs of candidate or incumbent one iteration may buy; 0 for never."""
     confirm: bool | None = None
