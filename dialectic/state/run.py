@@ -45,8 +45,8 @@ class Failure(Value):
     """Why a run or an iteration has no score; ``none`` when it has one.
 
     ``disk``: it wrote more than it may; ``hang``: it did nothing for a long time, far from its wall limit; ``lost``:
-    its supervisor went with it, twice; ``score``: the scorer could not score the model; ``check``: it could, and the
-    model failed a check.
+    its supervisor went with it, twice; ``score``: the scorer could not score the model; ``check``: the
+    model failed a check, or its file breaks a rule of hand-overs.
     """
 
     kind: FailureKind = "none"
