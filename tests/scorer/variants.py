@@ -148,10 +148,27 @@ class InPlace(nn.Module):
     """Writes into tensors of its own making."""
 
     def forward(self, x: Tensor) -> Tensor:
-        y = torch.zeros_like(x)
+        y = torch.empty_like(x)
+        y[:, 0] = 0.0
         y[:, 1:] = x[:, :-1]
         y += x
         y.mul_(0.5).clamp_(-1, 1)
+        return y
+
+
+class Library(nn.Module):
+    """A layer of torch's own that answers with a tuple, or needs a mask."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor
+        if isinstance(self.layer, nn.GRU | nn.LSTM):
+            y = self.layer(x)[0]
+        else:
+            y = self.layer(x, nn.Transformer.generate_square_subsequent_mask(x.size(1)), is_causal=True)
         return y
 
 
@@ -246,6 +263,9 @@ def variants() -> dict[str, nn.Module]:
         "long convolution": LongConvolution(),
         "in place": InPlace(),
         "recurrent": Recurrent(),
+        "gru": Library(nn.GRU(WIDTH, WIDTH, batch_first=True)),
+        "lstm": Library(nn.LSTM(WIDTH, WIDTH, batch_first=True)),
+        "encoder layer": Library(nn.TransformerEncoderLayer(WIDTH, 2, 32, batch_first=True)),
         "mixed precision": Mixed(),
         "odds and ends": Odds(),
         "norms": nn.Sequential(nn.RMSNorm(WIDTH), nn.LayerNorm(WIDTH)),
