@@ -44,7 +44,7 @@ pairwise_distance scaled_dot_product_attention tensordot trapezoid vdot cdist
 """
 LAYERS = """
 adaptive_avg_pool1d avg_pool1d avg_pool2d batch_norm dropout embedding fft_fft fft_ifft fft_irfft fft_rfft
-group_norm gru instance_norm layer_norm log_softmax lstm max_pool1d max_pool2d native_group_norm native_layer_norm
+group_norm gru instance_norm layer_norm log_softmax lstm max_pool1d max_pool2d
 one_hot rms_norm rnn_relu rnn_tanh softmax unfold
 """
 SHAPES = """
