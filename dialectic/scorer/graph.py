@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dialectic.scorer.archive import open_archive
-from dialectic.scorer.operators import ASSERTION, AUTOCAST, SET_GRAD, bind, operator
+from dialectic.scorer.operators import ASSERTION, AUTOCAST, SET_GRAD, UNWRITTEN, bind, operator, short_name
 from dialectic.scorer.program import Graph, Node, Program, names, read_program, refs
 from dialectic.scorer.refusal import quoted, refuse, require
 from dialectic.scorer.tensors import dtype_of, read_weights
@@ -117,7 +117,7 @@ def _store(node: Node, answer: Any, values: Values) -> None:
 def _operator_call(node: Node, device: str) -> Callable[[Values], Any]:
     function = operator(node.target)
     given = bind(node.target, node.arguments)
-    if node.target.split(".")[3] == ASSERTION:  # says what is known of a tensor, and does nothing
+    if short_name(node.target) == ASSERTION:  # says what is known of a tensor, and does nothing
         return lambda _: None
     order = [argument.name for argument in function._schema.arguments if argument.name in given]
     fixed = {name: _plain(given[name], device) for name in order}
@@ -126,7 +126,7 @@ def _operator_call(node: Node, device: str) -> Callable[[Values], Any]:
     def call(values: Values) -> Any:
         return function(**fixed | {name: _filled(given[name], values) for name in open_})
 
-    return call
+    return (lambda values: call(values).zero_()) if short_name(node.target) in UNWRITTEN else call
 
 
 def _filled(value: Any, values: Values) -> Any:

@@ -1,7 +1,7 @@
 """Which operators a graph may call: functions of their arguments alone, that language models are made of.
 
-Left out are: random numbers, memory that was never written (``empty`` could show what lay there before), results whose
-size depends on values, views beyond a tensor, files, printing, everything that is not torch's own.
+Left out are: random numbers, results whose size depends on values, views beyond a tensor, files, printing, everything
+that is not torch's own. New memory is cleared first, or it could show what lay there before.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ pairwise_distance scaled_dot_product_attention tensordot trapezoid vdot cdist
 """
 LAYERS = """
 adaptive_avg_pool1d avg_pool1d avg_pool2d batch_norm dropout embedding fft_fft fft_ifft fft_irfft fft_rfft
-group_norm instance_norm layer_norm log_softmax max_pool1d max_pool2d native_group_norm native_layer_norm one_hot
-rms_norm softmax unfold
+group_norm gru instance_norm layer_norm log_softmax lstm max_pool1d max_pool2d
+one_hot rms_norm rnn_relu rnn_tanh softmax unfold
 """
 SHAPES = """
 alias atleast_1d atleast_2d atleast_3d block_diag broadcast_tensors broadcast_to cartesian_prod cat chunk clone
@@ -64,14 +64,23 @@ triu_indices vander zeros zeros_like hann_window
 """
 IN_PLACE = """
 abs_ add_ addcdiv_ addcmul_ baddbmm_ bitwise_and_ bitwise_not_ bitwise_or_ bitwise_xor_ ceil_ clamp_ clamp_max_
-clamp_min_ copy_ cos_ cumsum_ div_ elu_ erf_ exp_ fill_ fill_diagonal_ floor_ fmod_ ge_ gt_ hardswish_ hardtanh_
+clamp_min_ copy_ cos_ cumsum_ detach_ div_ elu_ erf_ exp_ fill_ fill_diagonal_ floor_ fmod_ ge_ gt_ hardswish_ hardtanh_
 index_add_ index_copy_ index_fill_ index_put_ le_ leaky_relu_ lerp_ log_ logical_and_ logical_not_ logical_or_ lt_
 masked_fill_ masked_scatter_ mul_ neg_ pow_ reciprocal_ relu_ relu6_ remainder_ round_ rsqrt_ scatter_ scatter_add_
 scatter_reduce_ sigmoid_ sign_ silu_ sin_ sqrt_ square_ sub_ tanh_ tril_ triu_ zero_
 """
-ALLOWED = frozenset(" ".join([POINTWISE, REDUCTIONS, PRODUCTS, LAYERS, SHAPES, CREATION, IN_PLACE, ASSERTION]).split())
+UNWRITTEN = frozenset(["empty", "empty_like", "new_empty"])
+"""Whatever such a tensor holds is right; here it holds zeros."""
+NAMES = " ".join([POINTWISE, REDUCTIONS, PRODUCTS, LAYERS, SHAPES, CREATION, IN_PLACE, ASSERTION])
+ALLOWED = UNWRITTEN | frozenset(NAMES.split())
 SWITCHED_OFF = ("train", "training")
 """Arguments that would make an operator random, or a function of the other rows; so would a share to drop."""
+
+
+def short_name(target: str) -> str:
+    """``add`` of ``torch.ops.aten.add.Tensor``; empty for what is no such operator."""
+    match = TARGET.fullmatch(target)
+    return match["name"] if match else ""
 
 
 @functools.cache

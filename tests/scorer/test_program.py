@@ -70,7 +70,7 @@ def within_autocast(node: dict[str, Any]) -> dict[str, Any]:
 FORBIDDEN = [
     "torch.ops.aten.rand_like.default",
     "torch.ops.aten.bernoulli.default",
-    "torch.ops.aten.empty_like.default",
+    "torch.ops.aten.empty_strided.default",
     "torch.ops.aten.as_strided.default",
     "torch.ops.aten.from_file.default",
     "torch.ops.aten.set_.source_Tensor",
@@ -105,6 +105,24 @@ def test_a_graph_within_a_graph_is_played(honest: Path, tmp_path: Path) -> None:
 
     path = forged(honest, tmp_path / "model.pt2", forge, tmp_path)
     load_graph(path, "cpu", 32, 64)(torch.zeros(32, 64, dtype=torch.int64))
+
+
+def test_memory_that_was_never_written_is_cleared(honest: Path, tmp_path: Path) -> None:
+    """Else a model could read what other tensors left there, such as the tokens it has to tell."""
+
+    def edit(program: dict[str, Any]) -> None:
+        added(call("torch.ops.aten.empty_like.default", SELF))(program)
+        lookup = next(node for node in body(program)["nodes"] if node["name"] != "more")
+        lookup["inputs"][0]["arg"]["as_tensor"]["name"] = "more"
+
+    path = forged(honest, tmp_path / "model.pt2", lambda members, _: change(members, PROGRAM, edit), tmp_path)
+    model = load_graph(path, "cpu", 32, 64)
+    torch.use_deterministic_algorithms(True)  # new memory then holds NaN
+    try:
+        assert torch.empty(3).isnan().all()
+        assert torch.equal(model(torch.zeros(32, 64, dtype=torch.int64)), torch.zeros(32, 64, 512))
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 def test_graphs_without_end_are_refused(refusal: Refusal) -> None:

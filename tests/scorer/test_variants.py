@@ -14,13 +14,15 @@ from tests.forging import hand_over
 from tests.scorer.variants import LENGTH, VOCABULARY, variants
 
 
+@pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning")  # a GRU's own way of holding its weights
 @pytest.mark.parametrize("name", variants())
 def test_it_is_scored_as_it_is(name: str, smoke: Path, tmp_path: Path) -> None:
     profile, model = prepare.PROFILES["smoke"], variants()[name]
     played = load_graph(hand_over(model, tmp_path / "model.pt2"), "cpu", profile.eval_batch, LENGTH)
     tokens = torch.randint(VOCABULARY, (profile.eval_batch, LENGTH), generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
-        assert torch.equal(played(tokens), model(tokens))
+        # An encoder layer is exported as its parts, and played by a fused operator where it is called.
+        assert torch.allclose(played(tokens), model(tokens), rtol=0, atol=2e-6 if name == "encoder layer" else 0)
     examiner = Examiner(guarded(played, profile), profile)
     examiner.open()
     validation = prepare.evaluate_bpb(examiner, "validation")

@@ -148,10 +148,27 @@ class InPlace(nn.Module):
     """Writes into tensors of its own making."""
 
     def forward(self, x: Tensor) -> Tensor:
-        y = torch.zeros_like(x)
+        y = torch.empty_like(x)
+        y[:, 0] = 0.0
         y[:, 1:] = x[:, :-1]
         y += x
         y.mul_(0.5).clamp_(-1, 1)
+        return y
+
+
+class Library(nn.Module):
+    """A layer of torch's own that answers with a tuple, or needs a mask."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor
+        if isinstance(self.layer, nn.GRU | nn.LSTM):
+            y = self.layer(x)[0]
+        else:
+            y = self.layer(x, nn.Transformer.generate_square_subsequent_mask(x.size(1)), is_causal=True)
         return y
 
 
@@ -189,6 +206,48 @@ class Mixed(nn.Module):
         return mixed
 
 
+class Odds(nn.Module):
+    """What else is met in such files: constants made in forward, masks combined, normalised vectors, mixtures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.linspace(0.5, 1.5, WIDTH))
+        self.norm = nn.BatchNorm1d(WIDTH)
+        self.maps = nn.ModuleList([nn.Linear(WIDTH, WIDTH) for _ in range(2)])
+        self.gate = nn.Parameter(torch.tensor(0.1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = torch.tensor([0.25, 0.75], device=x.device)
+        places = torch.arange(x.size(1), device=x.device)
+        seen = (places[:, None] >= places) & ((places[:, None] - places < 4) | (places == 0))
+        unit = F.normalize(x, dim=-1)
+        near = torch.bmm(unit, unit.transpose(1, 2)).masked_fill(~seen, -1e9)
+        shares = torch.exp(near - near.logsumexp(-1, keepdim=True))
+        y: Tensor = torch.matmul(shares, self.norm(x.transpose(1, 2)).transpose(1, 2) * self.scale)
+        for weight, layer in zip(weights.unbind(), self.maps, strict=True):
+            y = y + weight * F.leaky_relu(layer(y)).clamp(max=5.0)
+        hot = F.one_hot(y.argmax(-1), WIDTH).to(y.dtype)
+        spread = torch.rsqrt(y.var(-1, keepdim=True, unbiased=False) + 1e-6)
+        chosen = torch.where(self.gate.tanh() > 0, y * spread, y.square().mean(-1, keepdim=True).sqrt())
+        return torch.lerp(chosen, hot, self.gate.sigmoid()) + torch.outer(
+            places.to(y.dtype), weights.repeat(WIDTH // 2)
+        )
+
+
+class Tied(nn.Module):
+    """Embedding and head share their weights, and the logits are capped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(VOCABULARY, WIDTH)
+        self.head = nn.Linear(WIDTH, VOCABULARY, bias=False)
+        self.head.weight = self.embedding.weight
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        logits: Tensor = self.head(F.rms_norm(self.embedding(tokens), (WIDTH,)))
+        return 15.0 * torch.tanh(logits / 15.0)
+
+
 def variants() -> dict[str, nn.Module]:
     """Every variant by name, with the same first weights each time."""
     torch.manual_seed(0)
@@ -204,7 +263,11 @@ def variants() -> dict[str, nn.Module]:
         "long convolution": LongConvolution(),
         "in place": InPlace(),
         "recurrent": Recurrent(),
+        "gru": Library(nn.GRU(WIDTH, WIDTH, batch_first=True)),
+        "lstm": Library(nn.LSTM(WIDTH, WIDTH, batch_first=True)),
+        "encoder layer": Library(nn.TransformerEncoderLayer(WIDTH, 2, 32, batch_first=True)),
         "mixed precision": Mixed(),
+        "odds and ends": Odds(),
         "norms": nn.Sequential(nn.RMSNorm(WIDTH), nn.LayerNorm(WIDTH)),
     }
-    return {name: Model(layer) for name, layer in layers.items()}
+    return {name: Model(layer) for name, layer in layers.items()} | {"tied": Tied()}
