@@ -22,7 +22,7 @@ from dialectic.sandbox import levels, paths
 from dialectic.sandbox.plan import forecast
 from dialectic.sandbox.survey import survey
 from dialectic.state.cage import LEVELS, Cage, Level
-from tests.executors.conftest import until, wait
+from tests.executors.conftest import AWKWARD, until, wait
 from tests.executors.test_local import gone, private_folders
 from tests.sandbox.conftest import ENVIRONMENT, caged_job, needs, run
 
@@ -57,15 +57,16 @@ def test_a_run_finds_itself_as_outside_of_a_cage(tmp_path: Path, level: Level) -
         "[s.name for s in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(s) in (1,)], "
         "[*signal.pthread_sigmask(0, [])], sys.stdin.read(), len(os.listdir('/proc/self/fd'))])); sys.exit(3)"
     )
-    record = run(caged_job(tmp_path / "run", code, level, environment=ENVIRONMENT | {"ODD": "{work}"}))
-    environment, folder, files, ignored, blocked, told, open_files = json.loads(log(tmp_path / "run").splitlines()[0])
+    place = tmp_path / AWKWARD
+    record = run(caged_job(place, code, level, environment=ENVIRONMENT | {"ODD": "{work}"}))
+    environment, folder, files, ignored, blocked, told, open_files = json.loads(log(place).splitlines()[0])
     assert environment == {
         "HOME": environment["HOME"],
         "TMPDIR": environment["HOME"].replace("/home", "/tmp"),
         "LANG": "C.UTF-8",
-        "ODD": str(tmp_path / "run" / "work"),
+        "ODD": str(place / "work"),
     }
-    assert (folder, files, ignored, blocked, told) == (str(tmp_path / "run" / "work"), [], [], [], "")
+    assert (folder, files, ignored, blocked, told) == (str(place / "work"), [], [], [], "")
     assert open_files == 4  # input, output, errors, and the folder that is being listed
     assert record.exit_code == 3
 
