@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -10,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import psutil
@@ -118,12 +118,7 @@ def test_a_daemon_does_not_outlive_its_run(tmp_path: Path, level: Level) -> None
 
 def running(code: str) -> list[int]:
     """Processes of Python that execute this code."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if code in process.cmdline():
-                found.append(process.pid)
-    return found
+    return [process.pid for process in psutil.process_iter() if code in command_of(process)]
 
 
 def test_a_killed_supervisor_takes_the_run_along(tmp_path: Path, level: Level) -> None:
@@ -143,6 +138,28 @@ def test_a_killed_supervisor_takes_the_run_along(tmp_path: Path, level: Level) -
         if not gone(process.pid):
             assert level != "sealed"
             process.kill()
+
+
+@pytest.mark.parametrize("level", ["limits", "sealed"])
+def test_a_supervisor_killed_while_it_makes_the_cage_leaves_nothing(tmp_path: Path, level: Level) -> None:
+    needs(level)
+    executor = LocalExecutor()
+    for number in range(12):
+        job = caged_job(tmp_path / f"run{number}", "import time; time.sleep(600)  # " + str(tmp_path), level)
+        handle = executor.submit(job)
+        time.sleep(0.012 * number)
+        os.kill(handle.pid, signal.SIGKILL)
+        assert wait(executor, handle) == "lost"
+        executor.collect(handle)
+    until(lambda: not [one for one in psutil.process_iter() if str(tmp_path) in command_of(one)])
+
+
+def command_of(process: psutil.Process) -> str:
+    """A process's command line; empty when it is gone or another's."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def test_a_fork_bomb_is_bounded(tmp_path: Path, level: Level) -> None:
