@@ -412,3 +412,11 @@ def test_without_namespaces_the_rest_holds_and_the_reason_is_told(
     assert {name for name, one in told.items() if one[0] == "applied"} == {
         layer.name for layer in less.layers if layer.state == "applied"
     }
+
+
+def test_packages_installed_in_place_are_found_but_not_a_whole_home(tmp_path: Path) -> None:
+    (tmp_path / "library").mkdir()
+    (tmp_path / "site-packages").mkdir()
+    lines = [tmp_path / "library", tmp_path / "gone", Path.home(), paths.package_root(), "import sys"]
+    (tmp_path / "site-packages" / "some.pth").write_text("\n".join(map(str, lines)))
+    assert paths._installed_elsewhere(tmp_path / "site-packages") == [str(tmp_path / "library")]
