@@ -1,4 +1,4 @@
-"""The last step before a run: ``python -m dialectic.sandbox.enter CONFIG REPORT``, two open file descriptors.
+"""The last step before a run, which gets two open file descriptors.
 
 It reads what to do as JSON from the first, applies to itself every layer that a process can apply to itself, writes
 which are applied to the second, and becomes the run. It goes on only when every layer that was asked for holds; a
@@ -141,7 +141,3 @@ def main(config_from: int, report_to: int) -> int:
     except OSError as error:
         os.write(report_to, json.dumps(error.errno).encode() + b"\n")
     return 127
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

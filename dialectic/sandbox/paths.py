@@ -58,9 +58,20 @@ def python() -> list[str]:
     if sys.base_prefix not in ("/usr", "/usr/local"):
         found.append(sys.base_prefix)
     found += [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    # Packages also lie where a .pth file of the environment points; what else is on the path is the caller's own.
-    found += [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    # What else is on the path is the caller's own.
+    packages = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    found += [*packages, *(path for folder in packages for path in _installed_elsewhere(Path(folder)))]
     return [path for path in found if path and Path(path).parent != Path(path)]
+
+
+def _installed_elsewhere(packages: Path) -> list[str]:
+    """Folders that the ``.pth`` files of ``packages`` add to the path: editable installs, but for our own.
+
+    One that holds the whole home is no package: whoever points there keeps more in it.
+    """
+    lines = [line for file in packages.glob("*.pth") for line in file.read_text(errors="replace").splitlines()]
+    folders = [line for line in lines if line.startswith("/") and Path(line).is_dir()]
+    return [path for path in folders if path != package_root() and not Path.home().is_relative_to(path)]
 
 
 def accelerator(wanted: bool) -> tuple[list[str], list[str]]:
@@ -101,6 +112,12 @@ def closed(paths: Iterable[str], ways: bool) -> str:
                 if not parent.stat().st_mode & 0o1:
                     return str(parent)
     return ""
+
+
+def usable(device: str) -> bool:
+    """Whether any user may read and write a device, or list the folder ``device``."""
+    needed = 0o5 if Path(device).is_dir() else 0o6
+    return Path(device).stat().st_mode & needed == needed
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -23,6 +23,9 @@ USERS = (61_184, 65_519)
 """User ids that nobody has: the range in which systemd draws users for a service's lifetime."""
 SANDBOX_FOLDER = str(Path(__file__).parent)
 
+ENTER = "import sys; from dialectic.sandbox.enter import main; sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))"
+"""Quicker than ``-m``, which imports what finds modules."""
+
 NO_ROOT = "only root can start a process as another user"
 NOT_LINUX = "only Linux has it"
 INSTALL = "not installed: apt, dnf or pacman install bubblewrap"
@@ -90,7 +93,7 @@ def user_for(folder: str) -> int:
 
 def start(prefix: list[str], config: JsonObject) -> Start:
     """The command that ends in the last step; the two descriptors' numbers are appended by whoever starts it."""
-    command = [*prefix, sys.executable, "-S", "-P", "-m", "dialectic.sandbox.enter"]
+    command = [*prefix, sys.executable, "-S", "-P", "-c", ENTER]
     return Start(command, {"PYTHONPATH": paths.package_root(), "LC_ALL": "C.UTF-8"}, config)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -10,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import psutil
@@ -22,7 +22,7 @@ from dialectic.sandbox import levels, paths
 from dialectic.sandbox.plan import forecast
 from dialectic.sandbox.survey import survey
 from dialectic.state.cage import LEVELS, Cage, Level
-from tests.executors.conftest import until, wait
+from tests.executors.conftest import AWKWARD, until, wait
 from tests.executors.test_local import gone, private_folders
 from tests.sandbox.conftest import ENVIRONMENT, caged_job, needs, run
 
@@ -57,15 +57,16 @@ def test_a_run_finds_itself_as_outside_of_a_cage(tmp_path: Path, level: Level) -
         "[s.name for s in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(s) in (1,)], "
         "[*signal.pthread_sigmask(0, [])], sys.stdin.read(), len(os.listdir('/proc/self/fd'))])); sys.exit(3)"
     )
-    record = run(caged_job(tmp_path / "run", code, level, environment=ENVIRONMENT | {"ODD": "{work}"}))
-    environment, folder, files, ignored, blocked, told, open_files = json.loads(log(tmp_path / "run").splitlines()[0])
+    place = tmp_path / AWKWARD
+    record = run(caged_job(place, code, level, environment=ENVIRONMENT | {"ODD": "{work}"}))
+    environment, folder, files, ignored, blocked, told, open_files = json.loads(log(place).splitlines()[0])
     assert environment == {
         "HOME": environment["HOME"],
         "TMPDIR": environment["HOME"].replace("/home", "/tmp"),
         "LANG": "C.UTF-8",
-        "ODD": str(tmp_path / "run" / "work"),
+        "ODD": str(place / "work"),
     }
-    assert (folder, files, ignored, blocked, told) == (str(tmp_path / "run" / "work"), [], [], [], "")
+    assert (folder, files, ignored, blocked, told) == (str(place / "work"), [], [], [], "")
     assert open_files == 4  # input, output, errors, and the folder that is being listed
     assert record.exit_code == 3
 
@@ -117,12 +118,7 @@ def test_a_daemon_does_not_outlive_its_run(tmp_path: Path, level: Level) -> None
 
 def running(code: str) -> list[int]:
     """Processes of Python that execute this code."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if code in process.cmdline():
-                found.append(process.pid)
-    return found
+    return [process.pid for process in psutil.process_iter() if code in command_of(process)]
 
 
 def test_a_killed_supervisor_takes_the_run_along(tmp_path: Path, level: Level) -> None:
@@ -142,6 +138,28 @@ def test_a_killed_supervisor_takes_the_run_along(tmp_path: Path, level: Level) -
         if not gone(process.pid):
             assert level != "sealed"
             process.kill()
+
+
+@pytest.mark.parametrize("level", ["limits", "sealed"])
+def test_a_supervisor_killed_while_it_makes_the_cage_leaves_nothing(tmp_path: Path, level: Level) -> None:
+    needs(level)
+    executor = LocalExecutor()
+    for number in range(12):
+        job = caged_job(tmp_path / f"run{number}", "import time; time.sleep(600)  # " + str(tmp_path), level)
+        handle = executor.submit(job)
+        time.sleep(0.012 * number)
+        os.kill(handle.pid, signal.SIGKILL)
+        assert wait(executor, handle) == "lost"
+        executor.collect(handle)
+    until(lambda: not [one for one in psutil.process_iter() if str(tmp_path) in command_of(one)])
+
+
+def command_of(process: psutil.Process) -> str:
+    """A process's command line; empty when it is gone or another's."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def test_a_fork_bomb_is_bounded(tmp_path: Path, level: Level) -> None:
@@ -394,3 +412,11 @@ def test_without_namespaces_the_rest_holds_and_the_reason_is_told(
     assert {name for name, one in told.items() if one[0] == "applied"} == {
         layer.name for layer in less.layers if layer.state == "applied"
     }
+
+
+def test_packages_installed_in_place_are_found_but_not_a_whole_home(tmp_path: Path) -> None:
+    (tmp_path / "library").mkdir()
+    (tmp_path / "site-packages").mkdir()
+    lines = [tmp_path / "library", tmp_path / "gone", Path.home(), paths.package_root(), "import sys"]
+    (tmp_path / "site-packages" / "some.pth").write_text("\n".join(map(str, lines)))
+    assert paths._installed_elsewhere(tmp_path / "site-packages") == [str(tmp_path / "library")]
