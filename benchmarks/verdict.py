@@ -16,6 +16,7 @@ import argparse
 import json
 import math
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -67,14 +68,12 @@ def cells() -> dict[str, Cell]:
     return found
 
 
-def session(cell: Cell, rule: str, number: int) -> dict[str, float]:
+def session(cell: Cell, rule: str, seed: tuple[int, int]) -> dict[str, float]:
     """One session under one rule, and its interval from fresh pairs."""
-    luck = np.random.default_rng([number, 2])
-    bench = Bench(
-        cell.landscape(np.random.default_rng([number, 1])), luck, cell.noise, RUNS, first_luck=cell.first_luck
-    )
+    world, luck, last = (np.random.default_rng([*seed, stream]) for stream in range(3))
+    bench = Bench(cell.landscape(world), luck, cell.noise, RUNS, first_luck=cell.first_luck)
     RULES[rule](bench, cell.misjudged * cell.noise)
-    fresh = cell.noise * np.random.default_rng([number, 3]).standard_normal((PAIRS, 2))
+    fresh = cell.noise * last.standard_normal((PAIRS, 2))
     pairs = [
         Pair(seed=k, baseline=float(a), incumbent=float(bench.true + b)) for k, (a, b) in enumerate(fresh, start=1)
     ]
@@ -94,13 +93,14 @@ def session(cell: Cell, rule: str, number: int) -> dict[str, float]:
     }
 
 
-def compute(cell: Cell, sessions: int) -> dict[str, object]:
+def compute(name: str, sessions: int) -> dict[str, object]:
     """Means over sessions with their standard errors, and the difference to ours on the same candidates and luck."""
+    cell, key = cells()[name], zlib.crc32(name.encode())
     rules: dict[str, dict[str, float]] = {}
     first = np.zeros(sessions)
     for rule in RULES:
         started = time.process_time()
-        rows = [session(cell, rule, number) for number in range(sessions)]
+        rows = [session(cell, rule, (key, number)) for number in range(sessions)]
         columns = {name: np.array([row[name] for row in rows], dtype=float) for name in rows[0]}
         if rule == "ours":
             first = columns["improvement"]
@@ -150,7 +150,7 @@ def main() -> None:
         path = FOLDER / f"{name}.json"
         if path.exists() and json.loads(path.read_text("utf-8"))["sessions"] >= arguments.sessions:
             continue
-        save(path, compute(cells()[name], arguments.sessions))
+        save(path, compute(name, arguments.sessions))
         print(f"{path.relative_to(RESULTS)} done", flush=True)
     table()
 

@@ -1,13 +1,16 @@
 """Keep or discard, and what may be claimed: adopt to make progress, claim only what is proven (design, section 7).
 
 **Adoption** is decision theory: the true ``val_bpb`` of baseline and incumbent are jointly Gaussian, every run is the
-true value of its file plus noise, and a candidate is adopted when its posterior effect is an improvement. It then
-carries its own posterior along, so one lucky run is shrunk towards what is plausible instead of being believed.
+true value of its file plus noise, a candidate's effect has a prior that the session learns, and a candidate is adopted
+when its posterior effect is an improvement. It then carries its own posterior along, so one lucky run is shrunk towards
+what is plausible instead of being believed. Another run is bought only where it is worth more than a new candidate.
 
 **Claims** are statistics: each scored candidate is one test of "not better than the incumbent", under an online
-procedure that bounds the false discovery rate however long the session goes on.
+procedure that bounds the false discovery rate however long the session goes on; and the total improvement has an
+interval from fresh runs.
 
 belief      what a session knows about baseline and incumbent, and how a run changes it
+effects     what effects candidates have
 judge       the verdict
 repeats     which further run is worth buying
 claims      the test and its level

@@ -40,9 +40,9 @@ class Belief:
     """What a session knows about baseline and incumbent; immutable, so a verdict never changes what it came from.
 
     ``mean`` and ``covariance`` are over the true values of (baseline, incumbent) in bpb; both are empty before the
-    baseline was scored. ``sum_squares`` and ``freedom`` pool the repeats; ``effects`` are the expected counts of what
-    effects candidates had (:mod:`dialectic.verdict.effects`); ``candidates`` and ``discoveries`` are the 1-based
-    numbers of the tests that might have proved something and that did (:mod:`dialectic.verdict.claims`).
+    baseline was scored. ``sum_squares`` and ``freedom`` pool the repeats; ``effects`` is what is believed of all
+    candidates' effects (:mod:`dialectic.verdict.effects`); ``candidates`` and ``discoveries`` are the 1-based numbers
+    of the tests that might have proved something and that did (:mod:`dialectic.verdict.claims`).
     """
 
     prior_noise: float

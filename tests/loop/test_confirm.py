@@ -152,8 +152,8 @@ def test_a_session_that_is_stopped_in_a_pair_goes_on_and_equals_an_undisturbed_o
 
 
 def test_what_the_pairs_say_decides_the_adoption(run_script: RunScript, root: Path) -> None:
-    lucky = {"val_bpb": 1.99}
-    unmasked = {"confirm": [{"val_bpb": 2.0}, {"val_bpb": 2.05}, {"val_bpb": 2.05}, {"val_bpb": 2.0}]}
+    lucky = {"val_bpb": 1.8}
+    unmasked = {"confirm": [{"val_bpb": value} for value in (2.0, 2.1, 2.1, 2.0)]}
     executor = {"default": {"val_bpb": 2.0}, "iterations": {"2": lucky, **unmasked}}
     _, observer = run_script(executor, session="night", profile="tiny", iterations=1, pairs=2, max_repeats=0)
     assert observer.ending is not None
@@ -161,7 +161,7 @@ def test_what_the_pairs_say_decides_the_adoption(run_script: RunScript, root: Pa
     assert not observer.ending.adopted
     assert "its fresh pairs counted, less than 0.9" in observer.ending.adoption
     assert observer.ending.confirmation is not None
-    assert observer.ending.confirmation.improvement == pytest.approx(-0.05)
+    assert observer.ending.confirmation.improvement == pytest.approx(-0.1)
 
 
 def test_the_time_for_the_pairs_is_kept_free(run_script: RunScript, root: Path) -> None:

@@ -159,7 +159,7 @@ def test_what_others_stage_meanwhile_stays_out(
 ) -> None:
     staged = root / "research_state" / "current_iteration.json"
 
-    def stage(self: Remembering, iteration: int, phase: object, k: int) -> None:
+    def stage(self: Remembering, iteration: int, phase: object, *run: object) -> None:
         if (iteration, phase) == (2, "verdict"):
             theirs = json.loads(staged.read_text("utf-8")) | {"prediction": "Prediction: somebody else's."}
             staged.write_text(text or json.dumps(theirs), "utf-8")

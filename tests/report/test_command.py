@@ -112,7 +112,7 @@ def folder(tmp_path: Path, smoke_cache: Path, monkeypatch: pytest.MonkeyPatch) -
         shutil.copy(ROOT / name, tmp_path / name)
     script = {
         "agent": {"prepare": [{"knobs": {"MATRIX_LR": "0.05"}}, {"knobs": {"MATRIX_LR": "0.03"}}]},
-        "executor": {"default": {"val_bpb": 2.0}, "iterations": {"2": {"val_bpb": 1.5}, "3": {"failure": "nan"}}},
+        "executor": {"default": {"val_bpb": 2.0}, "iterations": {"2": {"val_bpb": 1.3}, "3": {"failure": "nan"}}},
     }
     (tmp_path / "script.json").write_text(json.dumps(script), encoding="utf-8")
     monkeypatch.setenv("DIALECTIC_CACHE", str(smoke_cache))
