@@ -43,7 +43,7 @@ def target(places: Places) -> bytes:
 
     def change(model: Json) -> None:
         graph = model["graph_module"]["graph"]
-        node = {
+        node: Json = {
             "target": "torch.os.system",
             "inputs": [{"name": "command", "arg": {"as_string": _shell(places)}, "kind": 1}],
             "outputs": [{"as_int": 0}],
