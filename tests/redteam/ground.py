@@ -182,7 +182,7 @@ class Ground:
         (Path(sysconfig.get_path("purelib")) / f"{self.token}.txt").unlink(missing_ok=True)
         self.heard.clear()
 
-    def settle(self, seconds: float = 0.3) -> None:
+    def settle(self, seconds: float = 0.1) -> None:
         """Give what was sent the time to arrive."""
         time.sleep(seconds)
 

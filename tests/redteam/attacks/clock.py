@@ -68,7 +68,8 @@ AFTERWARDS = f"""    more = prepare.dataloader("train", DEVICE_BATCH_SIZE, PROFI
 AT_EXIT = f"""    import atexit
     def train_on():
         model.train()
-{indent(AFTERWARDS, "    ")}        prepare.export_model(model, prepare.Path(os.environ["DIALECTIC_RUN_DIR"] + "/model.pt2"))
+{indent(AFTERWARDS, "    ")}        place = prepare.Path(os.environ["DIALECTIC_RUN_DIR"])
+        prepare.export_model(model, place / "model.pt2")
     atexit.register(train_on)
 """
 
