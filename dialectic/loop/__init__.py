@@ -18,7 +18,8 @@ chances    second chances: an out-of-memory start and a crash before training
 reflect    one reflect phase and the result
 steps      one iteration by hand, in three steps of the same functions
 checkup    whether a machine and a research folder have what a session needs
-cage       what the system offers to keep a candidate in its folder
+cage       the cages of a session's jobs, and what is said where a layer is missing
+kernels    kernels from the hub, fetched by the runner and shown to runs read-only
 closing    how a session ends, and the adoption into the top-level train.py
 """
 
