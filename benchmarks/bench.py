@@ -1,4 +1,4 @@
-"""What the benchmarks share: one run of train.py with its score, competing load, results that resume."""
+"""What the benchmarks share: one run of train.py with its score, a session, competing load, results that resume."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from dialectic.cli.plain import PlainLines
+from dialectic.config import Settings
+from dialectic.loop import resume_session, run_session
+from dialectic.session import Session
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -108,6 +113,22 @@ def _summary(output: str) -> dict[str, float]:
     tail = output.rsplit("\n---\n", 1)[1]
     pairs = (line.split(":", 1) for line in tail.splitlines() if ":" in line)
     return {name.strip(): float(value) for name, value in pairs}
+
+
+def research(root: Path, train_py: str, settings: Settings) -> Session:
+    """One session in a research folder of its own, begun or gone on with, in plain lines."""
+    assert settings.session is not None
+    if not (root / "train.py").exists():
+        root.mkdir(parents=True, exist_ok=True)
+        for file in ("prepare.py", "program.md"):
+            shutil.copy(ROOT / file, root)
+        (root / "train.py").write_text(train_py, "utf-8")
+    session = Session(root, settings.session)
+    if session.folder.exists():
+        resume_session(root, settings, ["iterations"], PlainLines())
+    else:
+        run_session(root, settings, PlainLines())
+    return session
 
 
 @contextmanager

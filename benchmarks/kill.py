@@ -6,7 +6,8 @@
 
 Each kill is a session of its own: the runner is killed at a random instant, the session resumed after a random pause,
 and every file that it left compared with those of a session that nobody disturbed, after the masking of
-:mod:`tests.masking`. Handles tell that no run was started twice. One JSON a kill; one that is there is not repeated.
+:mod:`tests.masking`. The scripted session holds second chances, a repeat that the verdict buys, and a final pair.
+Handles tell that no run was started twice. One JSON a kill; one that is there is not repeated.
 
 The smoke profile trains for two seconds of CPU time, so that how far a run gets depends on the machine. Here its
 ``train.py`` counts 20 steps instead: the same file and seed then give the same model to the last bit, and the
@@ -31,7 +32,10 @@ TOTAL = {"scripted": 5, "smoke": 2}
 LONGEST_PAUSE = {"scripted": 0.3, "smoke": 8.0}
 """Seconds; in those of the real runs some survive their runner and end before the next one comes."""
 FLAGS = {
-    "scripted": ["--profile", "smoke", "--agent", "scripted", "--executor", "scripted", "--script", "script.json"],
+    "scripted": [
+        *("--profile", "smoke", "--pairs", "1"),
+        *("--agent", "scripted", "--executor", "scripted", "--script", "script.json"),
+    ],
     "smoke": ["--profile", "smoke", "--corpus", "stdlib"],
 }
 CLOCK = "elapsed, seconds = clock.elapsed(), time.perf_counter() - began"
@@ -60,7 +64,9 @@ def measure(kind: str, kills: int) -> None:
         whole = folder(place / "whole", kind)
         os.chdir(whole)
         within = killing.whole_session(whole, FLAGS[kind], TOTAL[kind])
-        print(f"{kind}: the undisturbed session took {within:.1f} s", flush=True)
+        again, pairs = killing.repeats_and_pairs(whole)
+        what = f"with {again} repeats and {pairs} runs of final pairs"
+        print(f"{kind}: the undisturbed session, {what}, took {within:.1f} s", flush=True)
         for number in missing:
             piece = one(kind, number, place, whole, within)
             save(FOLDER / kind / f"{number:02d}.json", piece | {"within": round(within, 2), "machine": machine()})

@@ -23,11 +23,10 @@ from typing import Any
 
 from scipy import stats
 
+from benchmarks import bench
 from benchmarks.bench import RESULTS, ROOT, Variant, machine, run_once, save
 from dialectic import agents
-from dialectic.cli.plain import PlainLines
 from dialectic.config import Settings
-from dialectic.loop import resume_session, run_session
 from dialectic.session import Session
 
 FOLDER = RESULTS / "progress"
@@ -42,20 +41,18 @@ agents.REGISTRY["random"] = "benchmarks.random_agent:RandomAgent"
 def research(agent: str, seed: int, profile: str, iterations: int, budget: float | None) -> Session:
     """One session, begun or gone on with."""
     name = f"{agent}-{seed}"
-    root = WORK / profile / name
-    if not (root / "train.py").exists():
-        root.mkdir(parents=True, exist_ok=True)
-        for file in ("prepare.py", "program.md", "train.py"):
-            shutil.copy(ROOT / file, root)
+    # The study runs pairs of its own for both agents alike, so the session's are left out.
     settings = Settings(
-        iterations=iterations, session=name, profile=profile, budget=budget, agent=agent, seed=seed, adopt=False
+        iterations=iterations,
+        session=name,
+        profile=profile,
+        budget=budget,
+        agent=agent,
+        seed=seed,
+        adopt=False,
+        confirm=False,
     )
-    session = Session(root, name)
-    if session.folder.exists():
-        resume_session(root, settings, ["iterations"], PlainLines())
-    else:
-        run_session(root, settings, PlainLines())
-    return session
+    return bench.research(WORK / profile / name, (ROOT / "train.py").read_text("utf-8"), settings)
 
 
 def check(session: Session, profile: str, seed: int, pairs: int, budget: float) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ session     experiment_logs on disk
 workspace   train.py as data
 agents      who prepares and reflects
 executors   where a run happens
+sandbox     what a running process may touch
 scorer      a handed-over model in, bits per byte out
 verdict     keep or discard, proven or provisional
 knowledge   the tension graph

@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     require_sandbox: Level = "none"
     """The session is refused where the machine does not reach this level."""
     rule: Literal["bayes", "greedy"] = "bayes"
-    """How candidates are kept: by the estimates of the verdict, or any lower number, which is the field's usual rule."""
+    """How candidates are kept: by the verdict's estimates, or any lower number, which is the field's plain rule."""
     max_repeats: int = Field(default=4, ge=0)
     """How many further runs of candidate or incumbent one iteration may buy; 0 for never."""
     confirm: bool | None = None

@@ -39,11 +39,13 @@ SCRIPT: dict[str, Any] = {
             "2": [{"failure": "out-of-memory", "training_started": False}, {"val_bpb": 1.95}],
             "3": {"failure": "nan"},
             "4": [{"failure": "crash", "training_started": False}, {"val_bpb": 1.9}],
+            "5": {"val_bpb": 1.7},
             "6": {"val_bpb": 1.7},
         },
     },
 }
-"""A session in which something of every kind happens: keeps, a discard, a failure, a refusal, both second chances."""
+"""A session in which something of every kind happens: keeps, a failure, a refusal, both second chances; with five
+candidates also a close call, for which a run is bought again, and a final pair."""
 
 
 @dataclass
@@ -142,6 +144,13 @@ def resume(killed: Killed, root: Path, total: int, longest_pause: float) -> Kill
     return killed
 
 
+def repeats_and_pairs(root: Path) -> tuple[int, int]:
+    """How many runs the session made again, beside the baseline's, and how many for its final pairs."""
+    session = root / "experiment_logs" / SESSION
+    again = [path for path in session.glob("iterations/*/execution/runs/*/exit.json") if path.parts[-5] != "001"]
+    return len(again), len(list(session.glob("confirm/*/exit.json")))
+
+
 def compare(killed: Killed, root: Path, whole: Path) -> Killed:
     """Fill in what tells the resumed session from the undisturbed one."""
     killed.differences = differences(masked(whole), masked(root))
@@ -172,6 +181,8 @@ def _look(root: Path, number: int, instant: float) -> Killed:
     }
     files = [name for name, place in places.items() if (folder / place).exists()]
     phase = state.get("phase", "opening")
+    if phase == "run" and state["k"] > 1:
+        phase = "run again"
     return Killed(number, round(instant, 3), phase, label, files, len(_handles(root)))
 
 
@@ -185,7 +196,7 @@ def _handles(root: Path) -> dict[str, str]:
     from dialectic.state.run import JobHandle
 
     found = {}
-    for path in (root / "experiment_logs" / SESSION / "iterations").rglob("job.json"):
+    for path in (root / "experiment_logs" / SESSION).rglob("job.json"):
         handle = read_record(path, JobHandle)
         ended = any((path.parent / name).exists() for name in ("exit.json", "work/scripted-exit.json"))
         if ended or alive(handle):

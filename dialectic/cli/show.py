@@ -174,7 +174,7 @@ def _score(result: Result) -> Iterable[Text]:
         return
     facts = [f"val_bpb {words.bpb(value)}"]
     if result.score is not None:
-        facts.append(f"hold-out {words.bpb(result.score.holdout_bpb)}")
+        facts.append(f"hold-out {words.bpb(result.score.holdout_bpb)} (gap {result.score.gap:+.4f})")
     for name, form in (("num_steps", "{:,.0f} steps"), ("total_tokens_M", "{:.2f} M tokens")):
         if name in result.summary:
             facts.append(form.format(result.summary[name]))

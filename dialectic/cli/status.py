@@ -42,7 +42,7 @@ def standing(session: Session) -> dict[str, Any]:
 
     ``phase_since`` and ``remaining_seconds`` are seconds; the latter is null where the session has no end or nothing
     was measured yet. ``progress`` is the share of the present run's budget, null when nothing trains. ``best`` and
-    ``baseline`` in bpb are null before a baseline was scored; ``confirmation`` is null before pairs of the incumbent ran.
+    ``baseline`` in bpb are null before a baseline was scored, ``confirmation`` before pairs of the incumbent ran.
     """
     found = entries(session)
     results = [entry.iteration[1] for entry in found if entry.iteration is not None and entry.iteration[1] is not None]

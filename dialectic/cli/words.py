@@ -60,7 +60,7 @@ def resumed(finished: int) -> str:
 
 
 def ending(told: Ending) -> list[str]:
-    """The last lines: where the session ended, what fresh pairs said of it, and what became of the top-level train.py."""
+    """The last lines: where the session ended, what fresh pairs said, and what became of the top-level train.py."""
     counts = f"{told.keeps} kept, {told.discards} discarded, {told.crashes} crashed"
     return [
         f"session {told.session_id}: {counts}",
@@ -112,6 +112,10 @@ def explained(verdict: Verdict, is_baseline: bool) -> Sequence[str]:
         lines.append(
             f"p-value {verdict.p_value:.3f} against level {verdict.level:.4f}; noise {verdict.noise_sigma:.4f} bpb; "
             f"{len(verdict.runs)} run{'s' if len(verdict.runs) != 1 else ''}"
+        )
+    if verdict.deletes > 0:
+        lines.append(
+            f"it has {verdict.deletes} statement{'s' if verdict.deletes != 1 else ''} fewer than the incumbent"
         )
     if verdict.incumbent is not None:
         lines.append(f"judged against {verdict.incumbent.experiment_id}: {estimate(verdict.incumbent)}")

@@ -3,6 +3,7 @@
 local       a process on this machine, watched by a supervisor that outlives the runner
 supervisor  that supervisor: limits, measurements, the run from start to end (standard library only, to start at once)
 launch      starting processes, for the supervisor
+entry       starting a run in its cage, for the supervisor
 processes   the system's process table, for the supervisor
 vitals      whether a run still does anything, what it has written, whether memory ran out, for the supervisor
 output      a log file that stays below a size, for the supervisor

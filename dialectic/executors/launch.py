@@ -156,8 +156,8 @@ def _become(spec: Spec, output: int, answer: int, supervisor: int, entry: Entry 
         # A wrapper would end by the signal that is meant for the run; the last step unblocks it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         command, environment = entry.command(), spec["cage"]["environment"]
-    else:
-        os.chdir(spec["work"])
+    # Also a wrapper's: by this folder whoever collects a lost run knows what is left of it.
+    os.chdir(spec["work"])
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(answer, 1)
     os.dup2(output, 2)

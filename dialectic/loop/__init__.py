@@ -9,6 +9,7 @@ facts      the machine, the data and the profile, as prepare.py and the system t
 propose    one prepare phase: the briefing, the proposal, its refusals and its fallback
 plan       the plan, recorded with everything it names
 losses     how a run's training loss went, as the run itself told it
+runs       which run it is: whose train.py, under which number and seed, where
 measure    one run and its scoring, as jobs
 compare    from a candidate's first run to its verdict: repeats, then the verdict
 share      how many runs a session spends on repeats and on its final pairs
@@ -18,7 +19,8 @@ chances    second chances: an out-of-memory start and a crash before training
 reflect    one reflect phase and the result
 steps      one iteration by hand, in three steps of the same functions
 checkup    whether a machine and a research folder have what a session needs
-cage       what the system offers to keep a candidate in its folder
+cage       the cages of a session's jobs, and what is said where a layer is missing
+kernels    kernels from the hub, fetched by the runner and shown to runs read-only
 closing    how a session ends, and the adoption into the top-level train.py
 """
 

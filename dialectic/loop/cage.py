@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dialectic
 from dialectic.config import Settings
-from dialectic.errors import ExecutorError
+from dialectic.errors import ExecutorError, UsageError
 from dialectic.executors.folder import LINKS
 from dialectic.loop.house import KNOWLEDGE, House
 from dialectic.loop.kernels import with_kernels
@@ -49,15 +49,20 @@ def look(settings: Settings, executor: str, profile: ProfileFacts, root: Path, d
 
     Raises:
         ExecutorError: it does not reach the level that the user requires; one line that says what to do.
+        UsageError: the user asks for no more than less.
     """
     if executor != "local":
         return None
     record = forecast(cage_of(settings, profile, root, data))
     if not record.reaches(settings.require_sandbox):
-        why = "; ".join(_missing(record)) or f"--sandbox {settings.sandbox} asks for no more"
-        raise ExecutorError(
-            f"--require-sandbox {settings.require_sandbox}: this machine reaches {record.level} ({why}); {REMEDY}"
-        )
+        required = f"--require-sandbox {settings.require_sandbox}"
+        if not record.missing:
+            asked = f"--sandbox {settings.sandbox}"
+            raise UsageError(
+                f"{required}: {asked} asks for no more than {record.level}; raise the one or lower the other"
+            )
+        why = "; ".join(_missing(record))
+        raise ExecutorError(f"{required}: this machine reaches {record.level} ({why}); {REMEDY}")
     return record
 
 

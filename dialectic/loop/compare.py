@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dialectic import verdict, workspace
 from dialectic.loop.house import House
-from dialectic.loop.measure import Measurement, measure_once, noted_run
+from dialectic.loop.measure import Measurement, measure_once
+from dialectic.loop.runs import noted_run
 from dialectic.loop.share import repeats_left
 from dialectic.state.base import Compared
 from dialectic.state.plan import Plan
@@ -21,14 +22,17 @@ def compare(house: House, plan: Plan, measurement: Measurement, buy: bool = True
     if plan.iteration > 1:
         _repeat(house, plan, measurement, buy)
     house.enter(plan.iteration, "verdict")
-    return verdict.judge(
+    candidate = house.session.candidate(plan.iteration).decode("utf-8")
+    deletes = workspace.removed_statements(house.incumbent_text, candidate)
+    judged, belief = verdict.judge(
         house.belief,
         house.experiment_id(plan.iteration),
         measurement.of("candidate"),
         measurement.of("incumbent"),
         rule=house.settings.rule,
-        deletes=workspace.removed_statements(house.incumbent_text, _text(house, plan)),
+        deletes=deletes,
     )
+    return judged.model_copy(update={"deletes": deletes}), belief
 
 
 def _repeat(house: House, plan: Plan, measurement: Measurement, buy: bool) -> None:
@@ -49,7 +53,7 @@ def _begun(house: House, plan: Plan, measurement: Measurement) -> Compared | Non
 def _worth(house: House, plan: Plan, measurement: Measurement) -> Compared | None:
     """Whose run is worth buying now; None where there is neither reason nor room nor time for one."""
     settings, bought = house.settings, measurement.made - 1
-    allowance = repeats_left(settings, house.history, bought)
+    allowance = repeats_left(settings, house.profile.noise_sigma, house.history, bought)
     if bought >= settings.max_repeats or allowance < 1 or house.longest_run > house.time_before_pairs():
         return None
     return verdict.next_run(
@@ -60,7 +64,3 @@ def _worth(house: House, plan: Plan, measurement: Measurement) -> Compared | Non
         max_repeats=settings.max_repeats,
         allowance=allowance,
     )
-
-
-def _text(house: House, plan: Plan) -> str:
-    return house.session.candidate(plan.iteration).decode("utf-8")

@@ -54,7 +54,7 @@ def reflect_context(house: House, plan: Plan, measurement: Measurement, verdict:
     context = ReflectContext(
         plan=plan,
         failure=measurement.failure,
-        score=measurement.score,
+        score=measurement.score.shown if measurement.score else None,
         verdict=verdict,
         metrics=measurement.summary,
         incumbent_metrics=_incumbent_metrics(house),

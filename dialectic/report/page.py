@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dialectic.report import ending, reasons
+from dialectic.report import ending, holdout, reasons
 from dialectic.report.material import Material
 from dialectic.report.writing import markdown, one_line
 
@@ -15,6 +15,7 @@ def page(material: Material, pictures: bool, trouble: str = "") -> str:
     elif trouble:
         lines += ["", f"The pictures could not be drawn: {markdown(trouble)}"]
     lines += ending.kept(material)
+    lines += holdout.gap(material)
     lines += reasons.beliefs(material)
     lines += reasons.emerged(material)
     lines += reasons.tensions(material, pictures)

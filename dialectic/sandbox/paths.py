@@ -103,5 +103,11 @@ def closed(paths: Iterable[str], ways: bool) -> str:
     return ""
 
 
+def usable(device: str) -> bool:
+    """Whether any user may read and write a device, or list the folder ``device``."""
+    needed = 0o5 if Path(device).is_dir() else 0o6
+    return Path(device).stat().st_mode & needed == needed
+
+
 def _entries(folder: Path) -> list[Path]:
     return list(islice(folder.iterdir(), 1000)) if folder.is_dir() else []

@@ -133,6 +133,8 @@ def _in_the_way(name: LayerName, found: Survey, cage: Cage, places: Places, read
         needed = [*paths.both(paths.python()), *cage.read, *places.links.values(), *cage.home.values()]
         if blocked := paths.closed([*needed, *([places.folder] if bare and places.folder else [])], ways=bare):
             return f"{blocked} is closed to other users"
+        if blocked := next((path for path in paths.accelerator(cage.accelerator)[0] if not paths.usable(path)), ""):
+            return f"{blocked} is closed to other users"
     return ""
 
 

@@ -95,6 +95,8 @@ def open_archive(path: Path, device: str) -> Iterator[Archive]:
 
 def _members(file: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
     listed = file.infolist()
+    if min((info.header_offset for info in listed), default=-1) != 0:  # an archive within a cut one is found so
+        raise zipfile.BadZipFile("its first member does not stand at its beginning")
     require(len(listed) <= MOST_MEMBERS, "members", f"more than {MOST_MEMBERS} members")
     members: dict[str, zipfile.ZipInfo] = {}
     roots: set[str] = set()

@@ -164,7 +164,11 @@ class Examiner:
             self.change = max(self.change, difference(logits[row, :cut], answer[row, :cut]))
             behind = int(tokens[row, cut])
             known, unknown = (each[row, cut - 1].log_softmax(-1)[behind] for each in (logits, answer))
-            self.gains.append(float(known - unknown))
+            gain = float(known - unknown)
+            if math.isfinite(gain):
+                self.gains.append(gain)
+            else:
+                self.change = NO_NUMBER
 
 
 def difference(first: Tensor, second: Tensor) -> float:

@@ -64,7 +64,7 @@ triu_indices vander zeros zeros_like hann_window
 """
 IN_PLACE = """
 abs_ add_ addcdiv_ addcmul_ baddbmm_ bitwise_and_ bitwise_not_ bitwise_or_ bitwise_xor_ ceil_ clamp_ clamp_max_
-clamp_min_ copy_ cos_ cumsum_ div_ elu_ erf_ exp_ fill_ fill_diagonal_ floor_ fmod_ ge_ gt_ hardswish_ hardtanh_
+clamp_min_ copy_ cos_ cumsum_ detach_ div_ elu_ erf_ exp_ fill_ fill_diagonal_ floor_ fmod_ ge_ gt_ hardswish_ hardtanh_
 index_add_ index_copy_ index_fill_ index_put_ le_ leaky_relu_ lerp_ log_ logical_and_ logical_not_ logical_or_ lt_
 masked_fill_ masked_scatter_ mul_ neg_ pow_ reciprocal_ relu_ relu6_ remainder_ round_ rsqrt_ scatter_ scatter_add_
 scatter_reduce_ sigmoid_ sign_ silu_ sin_ sqrt_ square_ sub_ tanh_ tril_ triu_ zero_

@@ -29,7 +29,7 @@ class Confirmation(Record):
     """Mean over the pairs."""
     low: float | None
     high: float | None
-    """The 95 % interval; null where nothing was run twice, so that nothing tells the noise."""
+    """The 95 % interval; null for a single pair, which does not tell the noise."""
     degrees_of_freedom: int
     """Behind the interval's width."""
     method: str

@@ -13,7 +13,7 @@ from dialectic.state.plan import Plan
 from dialectic.state.program import Steering
 from dialectic.state.proposal import Proposal, Refusal
 from dialectic.state.result import Reflection, Verdict
-from dialectic.state.run import Failure, Job, JobHandle, JobStatus, LiveEvent, RunRecord, Score
+from dialectic.state.run import Failure, Job, JobHandle, JobStatus, LiveEvent, RunRecord, ShownScore
 from dialectic.state.session import ProfileFacts
 
 LossCurve = tuple[tuple[float, float], ...]
@@ -56,7 +56,8 @@ class ReflectContext:
 
     plan: Plan
     failure: Failure
-    score: Score | None
+    score: ShownScore | None
+    """Without the hold-out, which no agent is told."""
     verdict: Verdict
     metrics: Metrics
     """The run's summary numbers; empty when it did not get that far."""

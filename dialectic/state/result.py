@@ -75,6 +75,8 @@ class Verdict(Value):
     """One-sided, that the candidate is not better; 1 where nothing was compared."""
     level: float
     """What the p-value had to stay below for the claim ``proven``."""
+    deletes: int = 0
+    """Statements fewer than the incumbent has, by the syntax tree; negative where code was added, 0 in older files."""
     runs: list[ScoredRun]
     incumbent: Estimate | None
     """What the candidate was judged against; the baseline stands against itself. Null only in the reference's files."""

@@ -47,8 +47,9 @@ class Failure(Value):
     """Why a run or an iteration has no score; ``none`` when it has one.
 
     ``disk``: it wrote more than it may; ``hang``: it did nothing for a long time, far from its wall limit; ``lost``:
-    its supervisor went with it, twice; ``score``: the scorer could not score the model; ``check``: it could, and the
-    model failed a check; ``claims``: it says that it trained for less time than was seen of it, or hid what it used.
+    its supervisor went with it, twice; ``score``: the scorer could not score the model; ``check``: the
+    model failed a check, or its file breaks a rule of hand-overs; ``claims``: it says that it trained for less time than
+    was seen of it, or hid what it used.
     """
 
     kind: FailureKind = "none"
@@ -179,6 +180,15 @@ class CheckResult(Value):
     """The largest ``value`` that passes (0 in older files, which do not tell)."""
 
 
+class ShownScore(Value):
+    """A score as an agent is told it: nothing of what was measured on the hold-out."""
+
+    val_bpb: float
+    tokens: int
+    bytes: int
+    checks: dict[str, CheckResult] = {}
+
+
 class Score(Record):
     """What the scorer measured on a handed-over model. Bits per byte, over ``tokens`` validation tokens."""
 
@@ -188,6 +198,16 @@ class Score(Record):
     bytes: int
     checks: dict[str, CheckResult] = {}
     seconds: float = 0.0
+
+    @property
+    def shown(self) -> ShownScore:
+        """What an agent may know of it."""
+        return ShownScore(val_bpb=self.val_bpb, tokens=self.tokens, bytes=self.bytes, checks=self.checks)
+
+    @property
+    def gap(self) -> float:
+        """Hold-out minus validation, in bpb. It grows when a session fits its validation text and nothing else."""
+        return self.holdout_bpb - self.val_bpb
 
     @property
     def failed_checks(self) -> list[str]:

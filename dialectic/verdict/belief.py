@@ -8,19 +8,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
-import numpy as np
-
 from dialectic.state.result import Estimate, ScoredRun
+from dialectic.verdict.effects import FIELD, Effect, Prior, posterior
 
-PRIOR_NOISE_RUNS = 8
-"""Degrees of freedom that the profile's prior noise is worth: about as many runs as it was measured with."""
-PRIOR_EFFECTS = 4
-"""Candidates that the prior on effects is worth."""
-PRIOR_EFFECT_SIGMAS = 2.0
-"""Prior SD of a candidate's effect, in units of the prior noise."""
+PRIOR_NOISE_RUNS = 3
+"""Degrees of freedom that the profile's prior noise is worth: it may be off by a factor of two or three."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The raw runs of one file: how many, their mean in bpb."""
+
+    count: int = 0
+    mean: float = 0.0
+
+    def add(self, values: Sequence[float]) -> tuple[Runs, float]:
+        """With further runs; also what these add to the sum of squares around the mean."""
+        if not values:
+            return self, 0.0
+        count = self.count + len(values)
+        mean = (self.count * self.mean + sum(values)) / count
+        squares = self.count * (self.mean - mean) ** 2 + sum((value - mean) ** 2 for value in values)
+        return Runs(count, mean), squares
 
 
 @dataclass(frozen=True)
@@ -28,13 +40,16 @@ class Belief:
     """What a session knows about baseline and incumbent; immutable, so a verdict never changes what it came from.
 
     ``mean`` and ``covariance`` are over the true values of (baseline, incumbent) in bpb; both are empty before the
-    baseline was scored. ``sum_squares`` and ``freedom`` pool the repeats; ``effects`` are the measured differences to
-    the incumbent of the time; ``discoveries`` are the 1-based numbers of the tests that proved something.
+    baseline was scored. ``sum_squares`` and ``freedom`` pool the repeats; ``effects`` are the expected counts of what
+    effects candidates had (:mod:`dialectic.verdict.effects`); ``candidates`` and ``discoveries`` are the 1-based
+    numbers of the tests that might have proved something and that did (:mod:`dialectic.verdict.claims`).
     """
 
     prior_noise: float
     baseline_id: str = ""
     experiment_id: str = ""
+    own: Runs = Runs()
+    """The incumbent's raw runs."""
     recorded: float = 0.0
     """The incumbent's first ``val_bpb``, which the plain rule compares with."""
     conceded: float = 0.0
@@ -43,9 +58,10 @@ class Belief:
     covariance: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0))
     sum_squares: float = 0.0
     freedom: int = 0
-    effects: tuple[float, ...] = field(default=())
+    effects: Prior = FIELD
     tests: int = 0
-    discoveries: tuple[int, ...] = field(default=())
+    candidates: tuple[int, ...] = ()
+    discoveries: tuple[int, ...] = ()
 
     @property
     def noise(self) -> float:
@@ -81,60 +97,73 @@ class Belief:
         gain, spread = self.mean[0] - self.mean[1], self.gain_sd
         return NormalDist().cdf(gain / spread) if spread > 1e-12 else 0.0
 
-    def effect_prior(self) -> tuple[float, float]:
-        """Mean and SD of a new candidate's effect: the prior, moved by the session's own effects."""
-        prior = (PRIOR_EFFECT_SIGMAS * self.prior_noise) ** 2
-        weight = PRIOR_EFFECTS + len(self.effects)
-        mean = sum(self.effects) / weight
-        # Measured effects spread wider than true ones by the noise of the two runs they compare.
-        spread = sum((effect - mean) ** 2 - 2 * self.noise**2 for effect in self.effects)
-        variance = (PRIOR_EFFECTS * prior + spread) / weight
-        return mean, math.sqrt(max(variance, 0.25 * prior))
-
 
 @dataclass(frozen=True)
 class Posterior:
-    """(baseline, incumbent, candidate) after this iteration's runs."""
+    """Baseline, incumbent and candidate after this iteration's runs."""
 
-    mean: np.ndarray
-    covariance: np.ndarray
-    sum_squares: float
-    freedom: int
-    effect: float
-    """Measured: mean of the candidate's runs minus the incumbent's estimate before them."""
+    informed: Belief
+    """With what the runs told of noise, baseline and incumbent: what is believed when the candidate is discarded."""
+    candidate: Runs
     first: float
     """The candidate's first ``val_bpb``."""
+    effect: Effect
+    """Candidate minus incumbent."""
+    measured: float
+    """The candidate's mean minus the incumbent's estimate, before the prior on effects has its say."""
+    variance: float
+    """Of the error of ``measured``: the candidate's noise and what is not known of the incumbent."""
+    spread: tuple[float, float]
+    """Posterior variance of the candidate's true value, and its covariance with the incumbent's."""
 
-    def delta(self) -> tuple[float, float]:
-        """Posterior mean and SD of candidate minus incumbent."""
-        contrast = np.array([0.0, -1.0, 1.0])
-        return float(contrast @ self.mean), math.sqrt(max(float(contrast @ self.covariance @ contrast), 0.0))
+    def adopted(self) -> Belief:
+        """What is believed when the candidate takes the incumbent's place; its name is still to be set."""
+        assert self.informed.mean is not None
+        (base, known), ((base_var, shared), (_, known_var)) = self.informed.mean, self.informed.covariance
+        variance, cross = self.spread
+        shared = shared / known_var * cross if known_var > 0 else 0.0
+        return replace(
+            self.informed,
+            own=self.candidate,
+            recorded=self.first,
+            mean=(base, known + self.effect.mean),
+            covariance=((base_var, shared), (shared, variance)),
+        )
 
 
 def observe(belief: Belief, candidate: Sequence[ScoredRun], incumbent: Sequence[ScoredRun]) -> Posterior:
-    """Gaussian update of the three true values by this iteration's runs."""
+    """The three true values after this iteration's runs, by closed forms; a mixture's moments are matched."""
     assert belief.mean is not None
-    extra, freedom = pooled([run.val_bpb for run in candidate])
-    informed = replace(belief, sum_squares=belief.sum_squares + extra, freedom=belief.freedom + freedom)
-    measured = float(np.mean([run.val_bpb for run in candidate])) - belief.mean[1]
-    effect_mean, effect_sd = belief.effect_prior()
-    # Effects have heavy tails: a candidate far outside of what is usual is itself unusual, and says next to nothing of
-    # the incumbent. With a Gaussian prior it would drag the incumbent's estimate along.
-    effect_sd = max(effect_sd, abs(measured - effect_mean))
-    lift = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
-    mean = lift @ np.array(belief.mean) + np.array([0.0, 0.0, effect_mean])
-    covariance = lift @ np.array(belief.covariance) @ lift.T
-    covariance[2, 2] += effect_sd**2
-    for runs, index in ((candidate, 2), (incumbent, 1)):
-        if runs:
-            value = float(np.mean([run.val_bpb for run in runs]))
-            gain = covariance[:, index] / (covariance[index, index] + informed.noise**2 / len(runs))
-            mean = mean + gain * (value - mean[index])
-            covariance = covariance - np.outer(gain, covariance[index, :])
-    return Posterior(mean, covariance, informed.sum_squares, informed.freedom, measured, candidate[0].val_bpb)
-
-
-def pooled(values: Sequence[float]) -> tuple[float, int]:
-    """Sum of squares around their mean and the degrees of freedom of repeats of one file."""
-    centre = float(np.mean(values))
-    return sum((value - centre) ** 2 for value in values), len(values) - 1
+    own, more = belief.own.add([run.val_bpb for run in incumbent])
+    values = [run.val_bpb for run in candidate]
+    new, again = Runs().add(values)
+    squares = belief.sum_squares + more + again
+    freedom = belief.freedom + len(incumbent) + len(candidate) - 1
+    noise2 = (PRIOR_NOISE_RUNS * belief.prior_noise**2 + squares) / (PRIOR_NOISE_RUNS + freedom)
+    (base, known), ((base_var, shared), (_, known_var)) = belief.mean, belief.covariance
+    slope = shared / known_var if known_var > 0 else 0.0
+    rest = base_var - slope * shared
+    start = known
+    if incumbent:
+        value = sum(run.val_bpb for run in incumbent) / len(incumbent)
+        gain = known_var / (known_var + noise2 / len(incumbent))
+        known += gain * (value - known)
+        known_var *= 1 - gain
+    measured = new.mean - known
+    variance = known_var + noise2 / len(values)
+    effect = posterior(belief.effects, measured, variance)
+    # The part of what is measured that is not the effect is shared out between incumbent and noise.
+    part = known_var / variance
+    old, left = known + part * (measured - effect.mean), known_var * (1 - part)
+    old_var = left + part**2 * effect.variance
+    cross = left - part * (1 - part) * effect.variance
+    informed = replace(
+        belief,
+        own=own,
+        mean=(base + slope * (old - start), old),
+        covariance=((rest + slope**2 * old_var, slope * old_var), (slope * old_var, old_var)),
+        sum_squares=squares,
+        freedom=freedom,
+    )
+    spread = (left + (1 - part) ** 2 * effect.variance, cross)
+    return Posterior(informed, new, values[0], effect, measured, variance, spread)

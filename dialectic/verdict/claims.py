@@ -1,58 +1,74 @@
 """The test behind a claim, and its level.
 
-The levels follow LORD++ (Ramdas, Yang, Wainwright and Jordan 2017, "Online control of the false discovery rate with
-decaying memory"), which bounds the false discovery rate at :data:`CLAIM_LEVEL` however long the session goes on.
+The levels follow SAFFRON (Ramdas, Zrnic, Wainwright and Jordan 2018, "SAFFRON: an adaptive algorithm for online
+control of the false discovery rate", ICML), which bounds the false discovery rate at :data:`CLAIM_LEVEL` however long
+the session goes on, and spends nothing on ideas that are plainly no better.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 
-import numpy as np
-
-from dialectic.state.result import ScoredRun
-from dialectic.verdict.belief import PRIOR_NOISE_RUNS, Belief, Posterior
+from dialectic.verdict.belief import PRIOR_NOISE_RUNS, Belief
 
 CLAIM_LEVEL = 0.05
 """False discovery rate of the claims."""
 INITIAL_WEALTH = CLAIM_LEVEL / 2
-"""LORD++'s starting wealth; half of the level leaves as much for after the first discovery."""
+"""The starting wealth; half of the level leaves as much for after the first discovery."""
+CANDIDATE = 0.5
+"""P-values up to here are candidates for a discovery."""
+DECAY = 1.6
+WEIGHTS_SUM = 2.285766
+"""The sum of all n to the power of -1.6."""
 
 
-def p_value(belief: Belief, after: Posterior, candidate: Sequence[ScoredRun], incumbent: Sequence[ScoredRun]) -> float:
-    """One-sided t-test of the candidate's runs against the incumbent's estimate.
+def p_value(belief: Belief, candidate: Sequence[float], incumbent: Sequence[float]) -> float:
+    """One-sided, that the candidate is not better, valid whenever the runs were stopped.
 
-    The prior on effects has no say in the candidate. The incumbent was chosen for low runs, so its estimate errs to the
-    low side and the test to the safe one.
+    ``candidate`` and ``incumbent`` are the ``val_bpb`` of this comparison's runs in the order made. Whether to buy
+    another run was decided by looking, so each number of runs bought is a test of its own, and they share the level
+    (:func:`look_share`); of those that were looked at, the first and the last are used.
+    """
+    first = _t_test(belief, candidate[:1], ()) / look_share(0)
+    bought = len(candidate) + len(incumbent) - 1
+    last = _t_test(belief, candidate, incumbent) / look_share(bought) if bought else first
+    return min(first, last, 1.0)
+
+
+def look_share(bought: int) -> float:
+    """The share of the level for the look after so many bought runs; the shares of all looks sum to 1."""
+    return 1.0 / ((bought + 1) * (bought + 2))
+
+
+def _t_test(belief: Belief, candidate: Sequence[float], incumbent: Sequence[float]) -> float:
+    """Student's t on raw runs: neither prior nor posterior has a say in the values.
+
+    The incumbent became one because its runs were low, so their mean errs to the low side and the test to the safe
+    one. The noise is what was known before this comparison; the profile's prior width counts for three runs only.
     """
     from scipy.special import stdtr  # a fifth of a second that readers of a verdict need not wait for
 
-    standing = belief.incumbent
-    noise = math.sqrt(
-        (PRIOR_NOISE_RUNS * belief.prior_noise**2 + after.sum_squares) / (PRIOR_NOISE_RUNS + after.freedom)
-    )
-    mean, variance = standing.estimate, standing.sd**2
-    if incumbent:
-        gain = variance / (variance + noise**2 / len(incumbent))
-        mean += gain * (float(np.mean([run.val_bpb for run in incumbent])) - mean)
-        variance *= 1 - gain
-    difference = float(np.mean([run.val_bpb for run in candidate])) - mean
-    spread = math.sqrt(noise**2 / len(candidate) + variance)
-    return float(stdtr(PRIOR_NOISE_RUNS + after.freedom, difference / spread))
+    own, _ = belief.own.add(incumbent)
+    difference = sum(candidate) / len(candidate) - own.mean
+    spread = belief.noise * math.sqrt(1 / len(candidate) + 1 / own.count)
+    return float(stdtr(PRIOR_NOISE_RUNS + belief.freedom, difference / spread))
 
 
-def lord_level(number: int, discoveries: Sequence[int]) -> float:
-    """Level of test ``number`` (from 1) under LORD++, given the numbers of the tests that proved something."""
-    level = _gamma(number) * INITIAL_WEALTH
-    if discoveries:
-        level += (CLAIM_LEVEL - INITIAL_WEALTH) * _gamma(number - discoveries[0])
-        level += CLAIM_LEVEL * sum(_gamma(number - found) for found in discoveries[1:])
-    return level
+def claim_level(number: int, candidates: Sequence[int], discoveries: Sequence[int]) -> float:
+    """Level of test ``number`` (from 1), given the numbers of the tests so far that were candidates and discoveries.
+
+    A test is a candidate when its p-value is at most :data:`CANDIDATE`; the others, which are most of the worse ideas,
+    use up nothing.
+    """
+    level = INITIAL_WEALTH * _weight(number - len(candidates))
+    for rank, found in enumerate(discoveries):
+        since = len(candidates) - bisect_right(candidates, found)
+        level += (CLAIM_LEVEL - INITIAL_WEALTH if rank == 0 else CLAIM_LEVEL) * _weight(number - found - since)
+    return min(CANDIDATE, (1 - CANDIDATE) * level)
 
 
-def _gamma(distance: int) -> float:
-    """The decreasing weights of LORD++, which sum to at most 1 (constant from the same paper)."""
-    if distance < 1:
-        return 0.0
-    return 0.0722 * math.log(max(distance, 2)) / (distance * math.exp(math.sqrt(math.log(distance))))
+def _weight(distance: int) -> float:
+    """How the level is spread over the tests to come; sums to 1 (the power is the paper's)."""
+    return math.pow(distance, -DECAY) / WEIGHTS_SUM

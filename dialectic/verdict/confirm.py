@@ -9,40 +9,38 @@ from dataclasses import replace
 import numpy as np
 
 from dialectic.state.confirmation import Confirmation, Pair
-from dialectic.verdict.belief import Belief, pooled
+from dialectic.verdict.belief import Belief, Runs
 
 COVERAGE = 0.95
 
 
 def confirm(pairs: Sequence[Pair], belief: Belief | None = None) -> Confirmation:
-    """Mean difference of fresh pairs and its 95 % interval.
+    """Mean difference of fresh pairs and its 95 % interval; ``belief`` names the two files.
 
     ``pairs`` (at least one) are new runs of baseline and final incumbent that no choice has seen, so their mean is
-    unbiased. The width comes from the spread of the pairs and, with ``belief``, of the session's repeats of one file;
-    the profile's prior width has no say.
+    unbiased. The width is Student's for two samples of one variance, 2 (n - 1) degrees of freedom for n pairs: the
+    differences alone would have half as many and an interval half as wide again. What the two runs of a pair share, a
+    slow hour of the machine or a seed, cancels in the mean and can only make the interval too wide. The session's
+    repeats have no say: they were bought where a first run looked promising, so their spread errs to the high side.
     """
     from scipy.special import stdtrit  # a fifth of a second that readers of a verdict need not wait for
 
-    differences = [pair.baseline - pair.incumbent for pair in pairs]
-    mean = sum(differences) / len(differences)
-    squares = sum((difference - mean) ** 2 for difference in differences)
-    freedom = len(differences) - 1
-    if belief is not None:
-        # A difference of two runs has twice the variance of one.
-        squares, freedom = squares + 2 * belief.sum_squares, freedom + belief.freedom
-    half = None
+    count = len(pairs)
+    baseline, above = Runs().add([pair.baseline for pair in pairs])
+    incumbent, below = Runs().add([pair.incumbent for pair in pairs])
+    improvement, freedom, half = baseline.mean - incumbent.mean, 2 * (count - 1), None
     if freedom > 0:
         quantile = float(stdtrit(freedom, (1 + COVERAGE) / 2))
-        half = quantile * math.sqrt(squares / freedom / len(differences))
+        half = quantile * math.sqrt((above + below) / freedom * 2 / count)
     return Confirmation(
         baseline_id=belief.baseline_id if belief else "",
         incumbent_id=belief.experiment_id if belief else "",
         pairs=list(pairs),
-        improvement=mean,
-        low=None if half is None else mean - half,
-        high=None if half is None else mean + half,
+        improvement=improvement,
+        low=None if half is None else improvement - half,
+        high=None if half is None else improvement + half,
         degrees_of_freedom=freedom,
-        method=_method(len(differences), freedom),
+        method=_method(count, freedom),
     )
 
 
@@ -53,17 +51,16 @@ def informed(belief: Belief, pairs: Sequence[Pair]) -> Belief:
     """
     if belief.mean is None or not pairs:
         return belief
-    values = [[pair.baseline for pair in pairs], [pair.incumbent for pair in pairs]]
-    spreads = [pooled(runs) for runs in values]
+    files = [Runs().add([pair.baseline for pair in pairs]), Runs().add([pair.incumbent for pair in pairs])]
     belief = replace(
         belief,
-        sum_squares=belief.sum_squares + sum(squares for squares, _ in spreads),
-        freedom=belief.freedom + sum(freedom for _, freedom in spreads),
+        sum_squares=belief.sum_squares + sum(squares for _, squares in files),
+        freedom=belief.freedom + 2 * (len(pairs) - 1),
     )
     mean, covariance = np.array(belief.mean), np.array(belief.covariance)
-    for index, runs in enumerate(values):
-        gain = covariance[:, index] / (covariance[index, index] + belief.noise**2 / len(runs))
-        mean = mean + gain * (float(np.mean(runs)) - mean[index])
+    for index, (runs, _) in enumerate(files):
+        gain = covariance[:, index] / (covariance[index, index] + belief.noise**2 / runs.count)
+        mean = mean + gain * (runs.mean - mean[index])
         covariance = covariance - np.outer(gain, covariance[index, :])
     (base, shared), (_, own) = covariance
     return replace(
@@ -73,10 +70,10 @@ def informed(belief: Belief, pairs: Sequence[Pair]) -> Belief:
     )
 
 
-def _method(pairs: int, freedom: int) -> str:
-    repeats = freedom - pairs + 1
-    pooled = f", pooled with {repeats} from the session's repeats" if repeats else ""
+def _method(count: int, freedom: int) -> str:
+    if not freedom:
+        return "difference of one fresh pair; a single pair does not tell the noise, so there is no interval"
     return (
-        f"mean of {pairs} fresh interleaved {'pair' if pairs == 1 else 'pairs'}; 95 % interval by Student's t with "
-        f"{freedom} degrees of freedom: {pairs - 1} from the pairs{pooled}"
+        f"mean of {count} fresh interleaved pairs; 95 % interval by Student's t for two samples of one variance, "
+        f"{freedom} degrees of freedom"
     )

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from statistics import NormalDist
 from typing import Literal
-
-import numpy as np
 
 from dialectic.state.base import Decision
 from dialectic.state.result import Estimate, Result, ScoredRun, Verdict
-from dialectic.verdict.belief import Belief, Posterior, observe, pooled
-from dialectic.verdict.claims import lord_level, p_value
+from dialectic.verdict.belief import Belief, Posterior, Runs, observe
+from dialectic.verdict.claims import CANDIDATE, claim_level, p_value
+from dialectic.verdict.effects import FIELD_MEANS, learn
 
 REPEATS_FROM = 5
 """From this many planned candidates on the baseline is run twice (design, section 8)."""
 Rule = Literal["bayes", "greedy"]
 """How a session decides: by the posterior, or by the field's plain rule for comparison."""
-RULE = "adopt when the posterior effect is an improvement; claim by LORD++ at 5 %"
-GREEDY = "greedy: keep when the first val_bpb is below the incumbent's recorded one; claim by LORD++ at 5 %"
-SIMPLER = "simplification: keep what deletes code and is not worse within the noise; claim by LORD++ at 5 %"
+NOTABLE_NOISE = 0.25 * FIELD_MEANS[1]
+"""Noise in bpb from which on it matters how large it is: a quarter of what the field's improvements bring."""
+RULE = "adopt when the posterior effect is an improvement; claim by SAFFRON at 5 %"
+GREEDY = "greedy: keep when the first val_bpb is below the incumbent's recorded one; claim by SAFFRON at 5 %"
+SIMPLER = "simplification: keep what deletes code and is not worse within the noise; claim by SAFFRON at 5 %"
 CONCESSION = 0.25
 """Noise SDs that one simplification may be expected to cost."""
 CONCESSIONS = 0.5
@@ -29,9 +30,14 @@ ADOPTION_PROBABILITY = 0.9
 """The incumbent must be better than the baseline with this probability to replace the top-level train.py."""
 
 
-def baseline_runs(candidates: int) -> int:
-    """How often the baseline is run in a session of that many candidates (0 for without end)."""
-    return 2 if candidates == 0 or candidates >= REPEATS_FROM else 1
+def baseline_runs(candidates: int, prior_noise: float = math.inf) -> int:
+    """How often the baseline is run in a session of that many candidates (0 for without end).
+
+    The second run tells the noise, which decides what to believe. With a ``prior_noise`` far below the improvements
+    that candidates bring it decides nothing, and the run is better spent on a candidate.
+    """
+    long = candidates == 0 or candidates >= REPEATS_FROM
+    return 2 if long and prior_noise >= NOTABLE_NOISE else 1
 
 
 def judge(
@@ -74,12 +80,12 @@ def replay(belief: Belief, experiment_id: str, verdict: Verdict) -> Belief:
     if belief.mean is None:
         return _baseline(belief, experiment_id, candidate)[1]
     after = observe(belief, candidate, incumbent)
-    return _successor(belief, after, experiment_id, verdict.decision, verdict.rule, verdict.claim == "proven")
+    return _successor(belief, after, experiment_id, verdict)
 
 
 def _decide(belief: Belief, after: Posterior, rule: Rule, deletes: int) -> tuple[Decision, str]:
     """The decision and the rule that made it."""
-    delta, _ = after.delta()
+    delta = after.effect.mean
     if rule == "greedy":
         return ("keep" if after.first < belief.recorded else "discard"), GREEDY
     if delta < 0:
@@ -94,66 +100,57 @@ def _compare(
     belief: Belief, after: Posterior, experiment_id: str, runs: list[ScoredRun], decided: tuple[Decision, str]
 ) -> tuple[Verdict, Belief]:
     decision, rule = decided
-    delta, delta_sd = after.delta()
-    candidate = [run for run in runs if run.of == "candidate"]
-    tail = p_value(belief, after, candidate, [run for run in runs if run.of == "incumbent"])
-    level = lord_level(belief.tests + 1, belief.discoveries)
+    effect = after.effect
+    tail = p_value(
+        belief,
+        [run.val_bpb for run in runs if run.of == "candidate"],
+        [run.val_bpb for run in runs if run.of == "incumbent"],
+    )
+    level = claim_level(belief.tests + 1, belief.candidates, belief.discoveries)
     proven = decision == "keep" and tail <= level
-    successor = _successor(belief, after, experiment_id, decision, rule, proven)
     verdict = Verdict(
         decision=decision,
         claim=("proven" if proven else "provisional") if decision == "keep" else None,
         rule=rule,
-        delta=delta,
-        delta_sd=delta_sd,
-        expected_improvement=_expected_improvement(delta, delta_sd),
-        probability_better=NormalDist().cdf(-delta / delta_sd) if delta_sd > 0 else float(delta < 0),
-        noise_sigma=successor.noise,
+        delta=effect.mean,
+        delta_sd=math.sqrt(effect.variance),
+        expected_improvement=effect.gain,
+        probability_better=effect.better,
+        noise_sigma=after.informed.noise,
         p_value=tail,
         level=level,
         runs=runs,
         incumbent=belief.incumbent,
-        successor=successor.incumbent,
+        successor=None,
     )
-    return verdict, successor
+    successor = _successor(belief, after, experiment_id, verdict)
+    return verdict.model_copy(update={"successor": successor.incumbent}), successor
 
 
-def _successor(
-    belief: Belief, after: Posterior, experiment_id: str, decision: Decision, rule: str, proven: bool
-) -> Belief:
-    pick = [0, 2] if decision == "keep" else [0, 1]
-    mean = after.mean[pick]
-    covariance = after.covariance[np.ix_(pick, pick)]
-    number = belief.tests + 1
+def _successor(belief: Belief, after: Posterior, experiment_id: str, verdict: Verdict) -> Belief:
+    number, keep = belief.tests + 1, verdict.decision == "keep"
     return replace(
-        belief,
-        experiment_id=experiment_id if decision == "keep" else belief.experiment_id,
-        recorded=after.first if decision == "keep" else belief.recorded,
-        conceded=belief.conceded + (after.delta()[0] if rule == SIMPLER else 0.0),
-        mean=(float(mean[0]), float(mean[1])),
-        covariance=(
-            (float(covariance[0, 0]), float(covariance[0, 1])),
-            (float(covariance[1, 0]), float(covariance[1, 1])),
-        ),
-        sum_squares=after.sum_squares,
-        freedom=after.freedom,
-        effects=(*belief.effects, after.effect),
+        after.adopted() if keep else after.informed,
+        experiment_id=experiment_id if keep else belief.experiment_id,
+        conceded=belief.conceded + (max(after.effect.mean, 0.0) if verdict.rule == SIMPLER else 0.0),
+        effects=learn(belief.effects, after.effect),
         tests=number,
-        discoveries=(*belief.discoveries, number) if proven else belief.discoveries,
+        candidates=(*belief.candidates, number) if verdict.p_value <= CANDIDATE else belief.candidates,
+        discoveries=(*belief.discoveries, number) if verdict.claim == "proven" else belief.discoveries,
     )
 
 
 def _baseline(belief: Belief, experiment_id: str, runs: Sequence[ScoredRun]) -> tuple[Verdict, Belief]:
-    values = [run.val_bpb for run in runs]
-    extra, freedom = pooled(values)
-    informed = replace(belief, sum_squares=belief.sum_squares + extra, freedom=belief.freedom + freedom)
-    variance = informed.noise**2 / len(values)
+    own, squares = Runs().add([run.val_bpb for run in runs])
+    informed = replace(belief, sum_squares=belief.sum_squares + squares, freedom=belief.freedom + own.count - 1)
+    variance = informed.noise**2 / own.count
     successor = replace(
         informed,
         baseline_id=experiment_id,
         experiment_id=experiment_id,
-        recorded=values[0],
-        mean=(float(np.mean(values)), float(np.mean(values))),
+        own=own,
+        recorded=runs[0].val_bpb,
+        mean=(own.mean, own.mean),
         covariance=((variance, variance), (variance, variance)),
     )
     verdict = _uncompared(
@@ -185,11 +182,3 @@ def _uncompared(decision: Decision, rule: str, noise: float, runs: list[ScoredRu
         incumbent=standing,
         successor=standing,
     )
-
-
-def _expected_improvement(delta: float, sd: float) -> float:
-    """E[max(0, -effect)] of a Gaussian effect, in bpb."""
-    if sd <= 0:
-        return max(0.0, -delta)
-    z = -delta / sd
-    return -delta * NormalDist().cdf(z) + sd * NormalDist().pdf(z)

@@ -81,6 +81,11 @@ class _Reader:
             if isinstance(node.value, ast.Name)
         }
         """Nodes that only give a module another name, which is followed."""
+        self.texts: dict[str, set[str]] = {}
+        """Name → the strings that it is given somewhere: what is called with them is not what is called with others."""
+        for node in tree.of(ast.Assign):
+            for target in node.targets if folded(node.value) is not None else ():
+                self.texts.setdefault(getattr(target, "id", ""), set()).add(ast.unparse(node.value))
 
     def read(self) -> Iterator[Use]:
         """Every use; what belongs together is told once, by the largest node that says it."""
@@ -123,7 +128,7 @@ class _Reader:
         for path in sorted(paths):
             rule = self._rule(path, node)
             if rule:
-                yield _use(rule, f"{path}{_constants(call)}", call or node)
+                yield _use(rule, f"{path}{self._constants(call)}", call or node)
                 if isinstance(node, ast.Attribute):
                     self.done.update(id(part) for part in ast.walk(node.value))
                 return
@@ -142,7 +147,7 @@ class _Reader:
         paths = self.names.paths(node.func)
         if self.seeds.sets(node):
             if not self.seeds.from_the_runner(node):
-                yield from self._tell("seed", f"{min(paths, default='.manual_seed')}{_constants(node)}", node)
+                yield from self._tell("seed", f"{min(paths, default='.manual_seed')}{self._constants(node)}", node)
             return
         kind = next((ACCESS[path] for path in sorted(paths) if path in ACCESS), "")
         if any(path.endswith((".__setattr__", ".__delattr__")) for path in paths):
@@ -152,11 +157,11 @@ class _Reader:
         elif paths & {"operator.attrgetter", "operator.methodcaller"}:
             told = [folded(argument) for argument in node.args]
             if any(name is None or any(rule_of(f"os.{part}") for part in name.split(".")) for name in told):
-                yield from self._tell("hidden-name", f"operator{_constants(node)}", node)
+                yield from self._tell("hidden-name", f"operator{self._constants(node)}", node)
         elif "prepare.dataloader" in paths and folded(_argument(node, 0, "split")) != "train":
-            yield _use("token-files", f"dataloader{_constants(node)}", node)
+            yield _use("token-files", f"dataloader{self._constants(node)}", node)
         elif CLOCK in paths and (node.args or node.keywords):
-            yield _use("clock", f"Clock{_constants(node)}", node)
+            yield _use("clock", f"Clock{self._constants(node)}", node)
         elif "dataclasses.replace" in paths and node.args and _of_prepare(self.names.paths(node.args[0])):
             yield from self._tell("clock", "replace(PROFILE)", node)
         elif "builtins.type" in paths and len(node.args) == 3 and self._is_clock(node.args[1]):
@@ -223,6 +228,19 @@ class _Reader:
         elif node.name in PREPARE_OPEN - {"PrepareError", "ExportError"}:
             yield Use("clock" if node.name in ("PROFILE", "Clock") else "prepare", told, node.lineno, told)
 
+    def _constants(self, call: ast.Call | None) -> str:
+        """A call's arguments as far as they are constants; reading another variable is another thing."""
+        if call is None:
+            return ""
+        parts = [self._constant(one) for one in call.args]
+        parts += [f"{word.arg}={self._constant(word.value)}" for word in call.keywords]
+        return f"({', '.join(parts)})"
+
+    def _constant(self, node: ast.expr) -> str:
+        if isinstance(node, ast.Name) and node.id in self.texts:
+            return "|".join(sorted(self.texts[node.id]))
+        return ast.unparse(node) if _constant(node) else "_"
+
     def _is_clock(self, node: ast.expr) -> bool:
         return any(CLOCK in self.names.paths(part) for part in getattr(node, "elts", [node]))
 
@@ -262,15 +280,6 @@ def _imports(node: ast.Import | ast.ImportFrom) -> Iterator[Use]:
 def _use(rule: Rule, key: str, node: ast.AST) -> Use:
     shown = " ".join(ast.unparse(node).split())
     return Use(rule, key, getattr(node, "lineno", 0), shown if len(shown) <= SHOWN else f"{shown[: SHOWN - 1]}…")
-
-
-def _constants(call: ast.Call | None) -> str:
-    """A call's arguments as far as they are constants; reading another variable is another thing."""
-    if call is None:
-        return ""
-    parts = [ast.unparse(one) if _constant(one) else "_" for one in call.args]
-    parts += [f"{word.arg}={ast.unparse(word.value) if _constant(word.value) else '_'}" for word in call.keywords]
-    return f"({', '.join(parts)})"
 
 
 def _key(target: ast.expr) -> str:

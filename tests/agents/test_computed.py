@@ -14,7 +14,7 @@ from dialectic.state.knowledge import Role
 from dialectic.state.plan import Plan
 from dialectic.state.proposal import Edit, KnobEdit, Prediction
 from dialectic.state.result import Estimate, ScoredRun, Verdict
-from dialectic.state.run import Failure, FailureKind, Score
+from dialectic.state.run import Failure, FailureKind, ShownScore
 
 SD = 0.005
 """Of the measured change: noise 0.004 of one run, 0.003 of the incumbent."""
@@ -112,7 +112,7 @@ def context(
         incumbent=Estimate(experiment_id="s:001", estimate=2.0, sd=0.75 * noise),
         successor=None,
     )
-    score = Score(val_bpb=2.0 + (change or 0), holdout_bpb=2.0, tokens=1, bytes=1) if failure == "none" else None
+    score = ShownScore(val_bpb=2.0 + (change or 0), tokens=1, bytes=1) if failure == "none" else None
     return ReflectContext(
         plan,
         Failure(kind=failure, message="why"),

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 import torch
 
+import prepare
 from dialectic.agents.grafts import GRAFTS, applies, edits_of
+from dialectic.scorer.graph import load_graph
 from dialectic.workspace import apply, read_knobs
 
 OURS = (Path(__file__).resolve().parent.parent.parent / "train.py").read_text("utf-8")
@@ -65,6 +67,15 @@ def with_all(order: int) -> str:
     return text
 
 
+def assert_scorable(model: Path) -> None:
+    """The scorer takes the hand-over, and what it reads answers with logits."""
+    assert model.stat().st_size > 100_000
+    profile = prepare.PROFILES["smoke"]
+    tokens = torch.zeros(profile.eval_batch, profile.sequence_length, dtype=torch.int64)
+    logits = load_graph(model, "cpu", *tokens.shape)(tokens)
+    assert logits.shape == (*tokens.shape, profile.vocab_size)
+
+
 @pytest.mark.parametrize("knob", sorted(GRAFTS))
 def test_alone_it_takes_steps(knob: str, smoke: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = apply(OURS, edits_of(OURS, read_knobs(OURS), CHANGES[knob]))
@@ -87,12 +98,12 @@ def test_they_train_and_are_handed_over(third: int, smoke: Path, monkeypatch: py
     for knob in sorted(GRAFTS)[third::3]:
         text = apply(text, edits_of(text, read_knobs(text), CHANGES[knob]))
     assert loaded(text, monkeypatch).main() == 0
-    assert (smoke / "model.pt2").stat().st_size > 100_000
+    assert_scorable(smoke / "model.pt2")
 
 
 def test_all_together_they_train_and_are_handed_over(smoke: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert loaded(with_all(1), monkeypatch).main() == 0
-    assert (smoke / "model.pt2").exists()
+    assert_scorable(smoke / "model.pt2")
 
 
 def test_they_stack_in_any_order() -> None:

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from dialectic.session import Session
-from dialectic.state.base import Claim, Decision, KeepStatus, MoveType, experiment_id, iteration_label
+from dialectic.state.base import Claim, Decision, KeepStatus, MoveType, RunOf, experiment_id, iteration_label
 from dialectic.state.plan import Plan, TensionRecord, TranscendentRecord
 from dialectic.state.proposal import EditsSource, KnobEdit, Prediction
 from dialectic.state.result import Cost, Estimate, PredictionScore, Result, ScoredRun, Verdict
@@ -207,11 +207,19 @@ class Builder:
         self.session.write_result(result)
         return result
 
-    def live(self, phase: str, is_active: bool, iteration: int = 1, count: int = 4) -> None:
+    def live(
+        self, phase: str, is_active: bool, iteration: int = 1, count: int = 4, k: int = 1, of: RunOf = "candidate"
+    ) -> None:
         """Write ``live/state.json``."""
         state = {"session_id": self.session.id, "phase": phase, "is_active": is_active, "updated_at": "now"}
         label = iteration_label(iteration)
-        more = {"current_iteration_label": label, "experiment_index": iteration, "experiment_count": count}
+        more = {
+            "k": k,
+            "of": of,
+            "current_iteration_label": label,
+            "experiment_index": iteration,
+            "experiment_count": count,
+        }
         self.session.write_live(LiveState.model_validate(state | more))
 
 

@@ -56,6 +56,61 @@ def test_a_session_can_be_read_back_with_the_numbers_it_ended_with(
     assert "finished" in dialectic("sessions", "--root", folder).out
 
 
+def test_a_close_call_is_run_again_and_the_end_is_confirmed(
+    folder: Path, smoke_cache: Path, dialectic: Dialectic
+) -> None:
+    scores = {"2": {"val_bpb": 1.5}, "3": {"val_bpb": 1.5}}
+    script = SCRIPT | {"executor": {"default": {"val_bpb": 2.0, "noise": 0.001}, "iterations": scores}}
+    (folder / "script.json").write_text(json.dumps(script), "utf-8")
+    flags = ("--iterations", "2", "--max-repeats", "1", "--no-confirm")
+    code, out, err = finish(start(*command(folder, *flags), DIALECTIC_CACHE=str(smoke_cache)))
+    assert (code, err) == (0, "")
+    assert "3 runs and up to 1 repeat of 2 s training" in out.splitlines()[0]
+    again = [line for line in out.splitlines() if " again)" in line]
+    assert again
+    assert again[0].startswith("[003] run 2 (")
+    shown = dialectic("show", "3", "--root", folder).out
+    table = shown[shown.index("Runs") : shown.index("Verdict")].splitlines()
+    assert table[1].split() == ["run", "of", "seed", "val_bpb"]
+    assert table[2].split()[:2] == ["1", "candidate"]
+    assert table[3].split()[0] == "2"
+    told = finish(
+        start("dialectic", "confirm", "--pairs", "2", "--root", str(folder), DIALECTIC_CACHE=str(smoke_cache))
+    )
+    assert (told[0], told[2]) == (0, "")
+    lines = told[1].splitlines()
+    assert "[confirm] pair 1 (baseline)" in lines
+    assert "[confirm] pair 2 (incumbent)" in lines
+    said = next(line for line in lines if line.startswith("val_bpb fell by 0."))
+    assert said.endswith("from 2 fresh pairs")
+    for reader in ("status", "log", "best"):
+        assert said in dialectic(reader, "--root", folder).out.splitlines(), reader
+    assert dialectic("report", "--root", folder).code == 0
+    assert said in (folder / "experiment_logs" / "night" / "report" / "report.md").read_text("utf-8")
+    record = json.loads((folder / "experiment_logs" / "night" / "confirmation.json").read_text("utf-8"))
+    assert json.loads(dialectic("best", "--json", "--root", folder).out)["confirmation"] == record
+    assert (record["schema_version"], len(record["pairs"])) == (2, 2)
+
+
+def test_confirm_as_json_and_what_it_refuses(
+    folder: Path, smoke_cache: Path, dialectic: Dialectic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIALECTIC_CACHE", str(smoke_cache))
+    code, out, err = dialectic("confirm", "--root", folder)
+    assert (code, out) == (2, "")
+    assert "no session yet" in err
+    assert dialectic("confirm", "--pairs", "0", "--root", folder).code == 2
+    assert dialectic(*command(folder, "--iterations", "1", "--rule", "greedy")[1:]).code == 0
+    code, out, err = dialectic("confirm", "--pairs", "1", "--json", "--root", folder)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["incumbent_id"] == "night:002"
+    assert dialectic("run", "--resume", "--rule", "bayes", "--root", folder).err.startswith(
+        "dialectic: --rule bayes: the session was started with rule greedy"
+    )
+    code, _, err = dialectic("run", "--rule", "lucky", "--root", folder)
+    assert (code, err.count("\n")) == (2, 1)
+
+
 def test_json_lines_through_the_loop(
     folder: Path, smoke_cache: Path, dialectic: Dialectic, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -142,14 +142,6 @@ def test_work_outside_of_the_clock_is_seen_from_outside(cheat: str, base: Yardst
     assert "measured from outside" in failure.message
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells which signals are ignored")
-def test_children_that_nobody_counts_end_the_run(tmp_path: Path) -> None:
-    text = "import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n" + START + "work(60)\n"
-    record = run(text, tmp_path / "run")
-    assert (record.status, record.failure.kind) == ("failed", "claims")
-    assert record.wall_seconds < 60
-
-
 def record_of(
     cpu: float = 64.0, wall: float = 70.0, told: dict[str, float] | None = None, handed: dict[str, float] | None = None
 ) -> RunRecord:
@@ -176,8 +168,8 @@ BASE = Yardstick(beside_seconds=3.0, tokens_per_second=10_000.0)
 
 @pytest.mark.parametrize(
     ("cpu_seconds", "refused"),
-    # Two cores: 60 s, 3 s as the baseline, and 1.8 + 0.9 + 0.5 s to spare.
-    [(126, False), (131, False), (132.3, False), (132.5, True), (420, True)],
+    # Two cores: 60 s, 3 s as the baseline, and 1.8 + 1.5 + 0.5 s to spare.
+    [(126, False), (131, False), (133.5, False), (133.7, True), (420, True)],
 )
 def test_what_is_allowed_on_the_cpu_clock(cpu_seconds: float, refused: bool) -> None:
     assert (overspent(two_cores(), record_of(cpu_seconds), BASE) is not None) == refused

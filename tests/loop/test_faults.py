@@ -13,7 +13,8 @@ from dialectic.agents.scripted import ScriptedAgent
 from dialectic.errors import CorruptRecord, ExecutorError, Interrupted, SessionError, StorageError, WorkspaceError
 from dialectic.loop import adopt
 from dialectic.loop.house import IDLE
-from dialectic.loop.measure import longest, run_seed, wall_limit
+from dialectic.loop.measure import longest, wall_limit
+from dialectic.loop.runs import run_seed
 from dialectic.session import Session
 from dialectic.state.files import read_record
 from dialectic.state.proposal import StagedState

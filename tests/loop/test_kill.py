@@ -9,8 +9,8 @@ import pytest
 from tests import killing
 
 KILLS = 6
-TOTAL = 3
-SCRIPTED = ["--profile", "smoke", "--agent", "scripted", "--executor", "scripted", "--script"]
+TOTAL = 5
+SCRIPTED = ["--profile", "smoke", "--pairs", "1", "--agent", "scripted", "--executor", "scripted", "--script"]
 
 
 def test_killed_at_random_instants_and_resumed_it_equals_an_undisturbed_session(
@@ -21,6 +21,7 @@ def test_killed_at_random_instants_and_resumed_it_equals_an_undisturbed_session(
     train_py = (killing.REPOSITORY / "train.py").read_text("utf-8")
     whole, root = (killing.research_folder(tmp_path / name, train_py, killing.SCRIPT) for name in ("whole", "killed"))
     within = killing.whole_session(whole, [*SCRIPTED, str(whole / "script.json")], TOTAL)
+    assert killing.repeats_and_pairs(whole) == (1, 2)
     killed = killing.kill(0, root, [*SCRIPTED, str(root / "script.json")], TOTAL, within / 2)
     assert killed is not None
     for number in range(1, KILLS):

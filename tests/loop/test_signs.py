@@ -13,7 +13,7 @@ from dialectic.cli.parts import Part
 from dialectic.cli.report import report
 from dialectic.cli.show import show
 from dialectic.config import SettingValue, load
-from dialectic.loop import run_session
+from dialectic.loop import measure, run_session
 from dialectic.session import Session, open_session
 from dialectic.state.plan import Plan
 from tests.loop.conftest import REPOSITORY, Remembering, RunScript
@@ -95,8 +95,12 @@ def test_the_foreign_file_is_researched_without_a_sign(run_script: RunScript, ro
     assert not any("was refused" in note for note in observer.notes)
 
 
-def test_training_in_warm_up_is_seen_from_outside_in_a_real_session(root: Path) -> None:
+def test_training_in_warm_up_is_seen_from_outside_in_a_real_session(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The cheat bears no sign: it only takes more steps than a warm-up does, and keeps what it learnt."""
+    # So that a busy machine ends no run by its wall limit.
+    monkeypatch.setitem(measure.START_SECONDS, "cpu", 900.0)
     cheat = {
         "edits": [
             {"type": "replace", "search": "range(PROFILE.warmup_steps)", "replace": "range(200)"},

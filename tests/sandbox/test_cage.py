@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -10,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import psutil
@@ -20,8 +20,9 @@ from dialectic.executors.folder import prepare
 from dialectic.executors.local import LocalExecutor
 from dialectic.sandbox import levels, paths
 from dialectic.sandbox.plan import forecast
+from dialectic.sandbox.survey import survey
 from dialectic.state.cage import LEVELS, Cage, Level
-from tests.executors.conftest import until, wait
+from tests.executors.conftest import AWKWARD, until, wait
 from tests.executors.test_local import gone, private_folders
 from tests.sandbox.conftest import ENVIRONMENT, caged_job, needs, run
 
@@ -56,15 +57,16 @@ def test_a_run_finds_itself_as_outside_of_a_cage(tmp_path: Path, level: Level) -
         "[s.name for s in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(s) in (1,)], "
         "[*signal.pthread_sigmask(0, [])], sys.stdin.read(), len(os.listdir('/proc/self/fd'))])); sys.exit(3)"
     )
-    record = run(caged_job(tmp_path / "run", code, level, environment=ENVIRONMENT | {"ODD": "{work}"}))
-    environment, folder, files, ignored, blocked, told, open_files = json.loads(log(tmp_path / "run").splitlines()[0])
+    place = tmp_path / AWKWARD
+    record = run(caged_job(place, code, level, environment=ENVIRONMENT | {"ODD": "{work}"}))
+    environment, folder, files, ignored, blocked, told, open_files = json.loads(log(place).splitlines()[0])
     assert environment == {
         "HOME": environment["HOME"],
         "TMPDIR": environment["HOME"].replace("/home", "/tmp"),
         "LANG": "C.UTF-8",
-        "ODD": str(tmp_path / "run" / "work"),
+        "ODD": str(place / "work"),
     }
-    assert (folder, files, ignored, blocked, told) == (str(tmp_path / "run" / "work"), [], [], [], "")
+    assert (folder, files, ignored, blocked, told) == (str(place / "work"), [], [], [], "")
     assert open_files == 4  # input, output, errors, and the folder that is being listed
     assert record.exit_code == 3
 
@@ -116,12 +118,7 @@ def test_a_daemon_does_not_outlive_its_run(tmp_path: Path, level: Level) -> None
 
 def running(code: str) -> list[int]:
     """Processes of Python that execute this code."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if code in process.cmdline():
-                found.append(process.pid)
-    return found
+    return [process.pid for process in psutil.process_iter() if code in command_of(process)]
 
 
 def test_a_killed_supervisor_takes_the_run_along(tmp_path: Path, level: Level) -> None:
@@ -141,6 +138,28 @@ def test_a_killed_supervisor_takes_the_run_along(tmp_path: Path, level: Level) -
         if not gone(process.pid):
             assert level != "sealed"
             process.kill()
+
+
+@pytest.mark.parametrize("level", ["limits", "sealed"])
+def test_a_supervisor_killed_while_it_makes_the_cage_leaves_nothing(tmp_path: Path, level: Level) -> None:
+    needs(level)
+    executor = LocalExecutor()
+    for number in range(12):
+        job = caged_job(tmp_path / f"run{number}", "import time; time.sleep(600)  # " + str(tmp_path), level)
+        handle = executor.submit(job)
+        time.sleep(0.012 * number)
+        os.kill(handle.pid, signal.SIGKILL)
+        assert wait(executor, handle) == "lost"
+        executor.collect(handle)
+    until(lambda: not [one for one in psutil.process_iter() if str(tmp_path) in command_of(one)])
+
+
+def command_of(process: psutil.Process) -> str:
+    """A process's command line; empty when it is gone or another's."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def test_a_fork_bomb_is_bounded(tmp_path: Path, level: Level) -> None:
@@ -361,3 +380,35 @@ def test_an_ordinary_user_gets_the_same_levels(tmp_path: Path) -> None:
         )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [["offline", 0, "65534"], ["sealed", 0, "65534"]]
+
+
+LIAR = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
+
+
+@pytest.mark.parametrize(
+    ("program", "state", "detail"),
+    [
+        (None, "absent", "not installed: apt, dnf or pacman install bubblewrap"),
+        ("#!/bin/sh\necho 'bwrap: No permissions' >&2\nexit 1\n", "failed", "bubblewrap: bwrap: No permissions"),
+        (LIAR, "failed", "bubblewrap: the namespaces are the machine's own"),
+    ],
+)
+def test_without_namespaces_the_rest_holds_and_the_reason_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str | None, state: str, detail: str
+) -> None:
+    if program is not None:
+        (tmp_path / "bwrap").write_text(program)
+        (tmp_path / "bwrap").chmod(0o755)
+    less = forecast(Cage(level="offline"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    survey.cache_clear()
+    try:
+        record = forecast(Cage())
+    finally:
+        survey.cache_clear()
+    told = {layer.name: (layer.state, layer.detail) for layer in record.layers}
+    assert [told[name] for name in levels.WRAPPED] == [(state, detail)] * 3
+    assert record.level == less.level
+    assert {name for name, one in told.items() if one[0] == "applied"} == {
+        layer.name for layer in less.layers if layer.state == "applied"
+    }

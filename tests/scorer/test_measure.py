@@ -1,4 +1,4 @@
-"""The scorer's checks on plain functions, and the whole process on one exported graph."""
+"""The whole process on one exported graph, and what becomes of its answer."""
 
 from __future__ import annotations
 
@@ -9,92 +9,35 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import TYPE_CHECKING, cast
-
-import pytest
-import torch
-from torch import Tensor, nn
 
 import prepare
-from dialectic.scorer.job import read_answer, scoring_job
-from dialectic.scorer.measure import run_checks
+from dialectic.scorer.job import REFUSED, read_answer, readable, scoring_job
 from dialectic.state.run import Failure, Job, Limits, RunRecord, Score
-
-if TYPE_CHECKING:
-    from dialectic.scorer.measure import LogitsFn
-
-VOCABULARY = 16
-PROFILE = SimpleNamespace(device="cpu", eval_batch=2, sequence_length=8, vocab_size=VOCABULARY)
-MODULE = cast("ModuleType", SimpleNamespace(PROFILE=PROFILE))
+from tests.scorer.conftest import Scorer
 
 
-def table(tokens: Tensor) -> Tensor:
-    """A bigram model: causal, deterministic, finite."""
-    return torch.sin(torch.arange(VOCABULARY) * (tokens.unsqueeze(-1) + 1.0))
-
-
-def peeking(tokens: Tensor) -> Tensor:
-    """Every position sees the last token."""
-    return table(tokens) + tokens[:, -1:].unsqueeze(-1)
-
-
-def failed(logits_fn: LogitsFn) -> list[str]:
-    checks = run_checks(logits_fn, MODULE)
-    return [name for name, check in checks.items() if not check.passed]
-
-
-def test_an_honest_model_passes_every_check() -> None:
-    assert failed(table) == []
-
-
-def test_a_model_that_sees_the_future_is_caught() -> None:
-    assert failed(peeking) == ["causal"]
-
-
-def test_a_model_with_state_or_noise_is_caught() -> None:
-    assert "deterministic" in failed(lambda tokens: table(tokens) + torch.rand(1))
-
-
-def test_logits_that_are_no_numbers_are_caught() -> None:
-    assert "finite" in failed(lambda tokens: table(tokens) * math.nan)
-
-
-def test_a_wrong_shape_is_caught() -> None:
-    assert failed(lambda tokens: table(tokens)[..., :-1]) == ["shape"]
-
-
-class Bigram(nn.Module):
-    """A module that exports to a few operators."""
-
-    def __init__(self, vocabulary: int) -> None:
-        super().__init__()
-        self.table = nn.Embedding(vocabulary, vocabulary)
-        nn.init.zeros_(self.table.weight)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return cast("Tensor", self.table(tokens))
-
-
-def test_the_process_scores_an_exported_graph(
-    tmp_path: Path, smoke_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    profile = prepare.PROFILES["smoke"]
-    monkeypatch.setenv("DIALECTIC_CACHE", str(smoke_cache))
-    monkeypatch.setenv("DIALECTIC_PROFILE", "smoke")
-    monkeypatch.setenv("DIALECTIC_RUN_DIR", str(tmp_path))
-    prepare.hand_over(Bigram(profile.vocab_size))
-    (data,) = (path.parent for path in smoke_cache.glob("*/tokenizer"))
-    command = [sys.executable, "-m", "dialectic.scorer", str(tmp_path / "model.pt2")]
-    flags = ["--prepare", "prepare.py", "--cache", str(data), "--profile", "smoke"]
-    done = subprocess.run([*command, *flags], capture_output=True, text=True, check=False)
+def test_the_process_scores_an_exported_graph(honest: Path, score: Scorer) -> None:
+    done = score(honest)
     assert done.returncode == 0, done.stderr
-    score = Score.model_validate(json.loads(done.stdout))
+    assert len(done.stdout.splitlines()) == 1
+    told = Score.model_validate(json.loads(done.stdout))
     # Equal logits cost ln V nats a token, whatever the text; the few special tokens among the targets cost nothing.
-    every_token = score.tokens * math.log2(profile.vocab_size) / score.bytes
-    assert 0.99 * every_token < score.val_bpb < every_token
-    assert score.failed_checks == []
-    assert score.holdout_bpb != score.val_bpb
+    every_token = told.tokens * math.log2(prepare.PROFILES["smoke"].vocab_size) / told.bytes
+    assert 0.99 * every_token < told.val_bpb < every_token
+    assert told.failed_checks == []
+    assert told.checks.keys() == {"finite", "rows", "causal", "leak", "deterministic"}
+    assert told.holdout_bpb != told.val_bpb
+
+
+def test_what_libraries_print_is_no_answer() -> None:
+    program = (
+        "import os\nfrom dialectic.scorer.__main__ import only_channel\n"
+        "answer = only_channel()\nprint('chatter', flush=True)\nos.write(1, b'more')\n"
+        "with answer:\n    answer.write('the answer')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "the answer"
+    assert done.stderr == "chatter\nmore"
 
 
 def test_a_file_that_is_no_model_is_one_line(tmp_path: Path) -> None:
@@ -110,7 +53,7 @@ def test_a_file_that_is_no_model_is_one_line(tmp_path: Path) -> None:
 RUN = Job(job_id="s:002:1", folder="/runs/002", command=["{python}", "train.py"], limits=Limits(wall_seconds=1))
 
 
-def scored(tmp_path: Path, answer: str | None, status: str = "completed") -> Score | Failure:
+def scored(tmp_path: Path, answer: str | None, status: str = "completed", **more: object) -> Score | Failure:
     job = scoring_job(RUN, Path("m"), Path("p"), Path("d"), "smoke", {}, Limits(wall_seconds=1))
     job = job.model_copy(update={"folder": str(tmp_path)})
     if answer is not None:
@@ -126,6 +69,7 @@ def scored(tmp_path: Path, answer: str | None, status: str = "completed") -> Sco
             "cpu_seconds": 1.0,
             "max_rss_mb": 1.0,
         }
+        | more
     )
     return read_answer(job, record)
 
@@ -145,15 +89,23 @@ def test_the_scoring_is_a_job_of_its_own() -> None:
     assert job.job_id == "s:002:1:score"
     assert job.folder == "/runs/002/score"
     assert job.environment == {"LANG": "C"}
+    assert readable(job) == ["m", "p", "d"]
+
+
+def test_a_refused_file_is_a_failed_check(tmp_path: Path) -> None:
+    said = {"kind": "crash", "message": "model refused: symbol: 's0' stands there (exit code 4)"}
+    failure = scored(tmp_path, None, status="failed", exit_code=REFUSED, failure=said)
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.message) == ("check", "model refused: symbol: 's0' stands there")
 
 
 def test_answers_that_are_no_scores_are_failures(tmp_path: Path) -> None:
     nothing = '{"val_bpb": NaN, "holdout_bpb": 1.0, "tokens": 1, "bytes": 1}'
     assert isinstance(scored(tmp_path, nothing), Failure)
-    checks = '"checks": {"causal": {"passed": false, "value": 3}}'
+    checks = '"checks": {"causal": {"passed": false, "value": 3, "limit": 1e-3}}'
     failure = scored(tmp_path, f'{{"val_bpb": 1.0, "holdout_bpb": 1.0, "tokens": 1, "bytes": 1, {checks}}}')
     assert isinstance(failure, Failure)
-    assert failure.message == "the model failed the scorer's checks: causal 3"
+    assert failure.message == "the model failed the scorer's checks: causal 3 (at most 0.001)"
     assert isinstance(scored(tmp_path, None, status="timed_out"), Failure)
     good = scored(tmp_path, '{"val_bpb": 1.0, "holdout_bpb": 1.1, "tokens": 1, "bytes": 1}')
     assert isinstance(good, Score)

@@ -51,7 +51,9 @@ class HandAttention(nn.Module):
         places = torch.arange(x.size(1), device=x.device)
         scores = scores - 0.1 * (places[:, None] - places[None, :]).abs()
         mask = self.mask[: x.size(1), : x.size(1)]  # type: ignore[index]
-        return self.dropout(scores.masked_fill(~mask, float("-inf")).softmax(-1)) @ v
+        shares: Tensor = self.dropout(scores.masked_fill(~mask, float("-inf")).softmax(-1))
+        mixed: Tensor = shares @ v
+        return mixed
 
 
 class Sdpa(nn.Module):
@@ -65,7 +67,7 @@ class Sdpa(nn.Module):
         self.register_buffer("turns", torch.polar(torch.ones_like(angles), angles), persistent=False)
 
     def rotate(self, x: Tensor) -> Tensor:
-        turned = torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) * self.turns[:, None, :]  # type: ignore[index]
+        turned = torch.view_as_complex(x.float().view(*x.shape[:-1], -1, 2)) * self.turns[:, None, :]  # type: ignore[index]
         return torch.view_as_real(turned).flatten(-2).type_as(x)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -88,7 +90,8 @@ class SwiGLU(nn.Module):
         self.up, self.gate, self.down = nn.Linear(WIDTH, 32), nn.Linear(WIDTH, 32), nn.Linear(32, WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.silu(self.gate(x)) * self.up(x)) + F.gelu(x, approximate="tanh") + F.softplus(x)
+        y: Tensor = self.down(F.silu(self.gate(x)) * self.up(x))
+        return y + F.gelu(x, approximate="tanh") + F.softplus(x)
 
 
 class Experts(nn.Module):
@@ -104,7 +107,8 @@ class Experts(nn.Module):
         shares = torch.zeros_like(self.router(x)).scatter(-1, chosen, weights)
         y = torch.einsum("btd,edf,bte->btf", x, self.weight, shares)
         ordered, order = self.router(x).sort(-1, descending=True)
-        return y + (ordered * order).sum(-1, keepdim=True).gather(-1, torch.zeros_like(chosen[..., :1])) / 100
+        place: Tensor = (ordered * order).sum(-1, keepdim=True).gather(-1, torch.zeros_like(chosen[..., :1]))
+        return y + place / 100
 
 
 class Averages(nn.Module):
@@ -136,7 +140,8 @@ class LongConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         size = 2 * x.size(1)
         spectrum = torch.fft.rfft(x.transpose(1, 2), n=size) * torch.fft.rfft(self.kernel, n=size)
-        return torch.fft.irfft(spectrum, n=size)[..., : x.size(1)].transpose(1, 2)
+        mixed: Tensor = torch.fft.irfft(spectrum, n=size)[..., : x.size(1)]
+        return mixed.transpose(1, 2)
 
 
 class InPlace(nn.Module):
@@ -184,6 +189,48 @@ class Mixed(nn.Module):
         return mixed
 
 
+class Odds(nn.Module):
+    """What else is met in such files: constants made in forward, masks combined, normalised vectors, mixtures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.linspace(0.5, 1.5, WIDTH))
+        self.norm = nn.BatchNorm1d(WIDTH)
+        self.maps = nn.ModuleList([nn.Linear(WIDTH, WIDTH) for _ in range(2)])
+        self.gate = nn.Parameter(torch.tensor(0.1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = torch.tensor([0.25, 0.75], device=x.device)
+        places = torch.arange(x.size(1), device=x.device)
+        seen = (places[:, None] >= places) & ((places[:, None] - places < 4) | (places == 0))
+        unit = F.normalize(x, dim=-1)
+        near = torch.bmm(unit, unit.transpose(1, 2)).masked_fill(~seen, -1e9)
+        shares = torch.exp(near - near.logsumexp(-1, keepdim=True))
+        y: Tensor = torch.matmul(shares, self.norm(x.transpose(1, 2)).transpose(1, 2) * self.scale)
+        for weight, layer in zip(weights.unbind(), self.maps, strict=True):
+            y = y + weight * F.leaky_relu(layer(y)).clamp(max=5.0)
+        hot = F.one_hot(y.argmax(-1), WIDTH).to(y.dtype)
+        spread = torch.rsqrt(y.var(-1, keepdim=True, unbiased=False) + 1e-6)
+        chosen = torch.where(self.gate.tanh() > 0, y * spread, y.square().mean(-1, keepdim=True).sqrt())
+        return torch.lerp(chosen, hot, self.gate.sigmoid()) + torch.outer(
+            places.to(y.dtype), weights.repeat(WIDTH // 2)
+        )
+
+
+class Tied(nn.Module):
+    """Embedding and head share their weights, and the logits are capped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(VOCABULARY, WIDTH)
+        self.head = nn.Linear(WIDTH, VOCABULARY, bias=False)
+        self.head.weight = self.embedding.weight
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        logits: Tensor = self.head(F.rms_norm(self.embedding(tokens), (WIDTH,)))
+        return 15.0 * torch.tanh(logits / 15.0)
+
+
 def variants() -> dict[str, nn.Module]:
     """Every variant by name, with the same first weights each time."""
     torch.manual_seed(0)
@@ -200,6 +247,7 @@ def variants() -> dict[str, nn.Module]:
         "in place": InPlace(),
         "recurrent": Recurrent(),
         "mixed precision": Mixed(),
-        "norms": nn.Sequential(nn.RMSNorm(WIDTH), nn.GroupNorm(1, LENGTH) if False else nn.LayerNorm(WIDTH)),
+        "odds and ends": Odds(),
+        "norms": nn.Sequential(nn.RMSNorm(WIDTH), nn.LayerNorm(WIDTH)),
     }
-    return {name: Model(layer) for name, layer in layers.items()}
+    return {name: Model(layer) for name, layer in layers.items()} | {"tied": Tied()}

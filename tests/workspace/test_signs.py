@@ -238,6 +238,8 @@ def test_what_the_base_file_does_is_not_blamed_and_allows_nothing_else(tmp_path:
     assert signs(once, [base, base]) == []
     assert signs(base.replace("'LEVEL'", "'DEBUG'"), [base, base])[0].rule == "environment"
     assert signs(f"{base}\nother = os.environ['LEVEL']\n", [base, base])[0].rule == "environment"
+    other = OURS.replace("kernels-community/flash-attn3", "somebody/else")
+    assert [sign.rule for sign in signs(other, [OURS, OURS])] == ["network"]
     # Moved and reformatted it is still the same use.
     assert signs(base.replace("os.environ['LEVEL']", 'os . environ["LEVEL"]'), [base, base]) == []
     # The incumbent's flags are not told again by everything that is built on it.
