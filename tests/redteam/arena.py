@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from dialectic import workspace
 from dialectic.agents import found
 from dialectic.agents.person import Person
-from dialectic.config import load
+from dialectic.config import SettingValue, load
 from dialectic.executors.local import LocalExecutor
 from dialectic.loop.house import House
 from dialectic.loop.opening import open_house
@@ -25,7 +25,7 @@ from dialectic.state.run import Job, JobHandle, Limits
 from dialectic.state.text import tail
 from dialectic.workspace.signs import refusal
 from tests.loop.conftest import Remembering
-from tests.redteam.attack import ENDLESS_BYTES, Attack, Limit, Outcome
+from tests.redteam.attack import ENDLESS_BYTES, Attack, Limit, Outcome, Places
 from tests.redteam.ground import Ground
 
 BUDGET_SECONDS = 0.5
@@ -55,9 +55,6 @@ class Fate:
     failure: str
     """Kind of its failure, ``none`` when it has a score."""
     message: str
-    failed_checks: list[str]
-    signs: list[str]
-    """What the run itself gave away."""
     kept: bool
     reached: bool
     """Whether the attack reached its goal."""
@@ -75,7 +72,8 @@ class Fate:
         """In a few words, how it ended."""
         if self.failure != "none":
             return f"{self.status} ({self.failure}): {self.message}"
-        return f"honest score {self.outcome.score:.3f} against {self.outcome.baseline:.3f}, discarded"
+        what = "kept" if self.kept else "discarded"
+        return f"scored {self.outcome.score:.3f} against {self.outcome.baseline:.3f} of the baseline and {what}"
 
 
 class Arena:
@@ -84,14 +82,27 @@ class Arena:
     def __init__(self, ground: Ground, level: Level) -> None:
         self.ground = ground
         self.machine = SmallMachine()
-        given = {"profile": "smoke", "budget": BUDGET_SECONDS, "session": ground.session.name, "sandbox": level}
-        settings = load(ground.root, given | {"agent": "builtin", "executor": "local", "seed": 7})
+        given: dict[str, SettingValue] = {
+            "profile": "smoke",
+            "budget": BUDGET_SECONDS,
+            "session": ground.session.name,
+            "sandbox": level,
+            "agent": "builtin",
+            "executor": "local",
+            "seed": 7,
+            "max_repeats": 0,
+            "confirm": False,
+        }
+        settings = load(ground.root, given)
         self.observer = Remembering()
         self.house: House = open_house(ground.root, settings, self.observer)
         self.house.executor = self.machine
         self.honest = self.house.incumbent_text
         result = turn(self.house, 1)
         assert result.score is not None, result.failure
+        record = self.house.record.cage
+        self.level: Level = record.level if record is not None else "none"
+        """What this machine reached."""
         self.baseline = result.score.val_bpb
 
     def let_loose(self, attack: Attack) -> Fate:
@@ -118,8 +129,6 @@ class Arena:
             status=result.status,
             failure=result.failure.kind,
             message=result.failure.message,
-            failed_checks=result.score.failed_checks if result.score else [],
-            signs=[],
             kept=result.verdict.decision == "keep",
             reached=attack.goal(outcome),
             spoiled=ground.mend(),
@@ -136,7 +145,10 @@ class Arena:
         return tail(path, LOG_BYTES) + "\nENDLESS\n" * long + "\nLEFT\n" * (execution / "work").exists()
 
 
-def signs(attack: Attack, honest: str, ground: Ground) -> tuple[list[str], bool]:
-    """The static signs of an attack's text beyond the honest file, and whether they refuse it."""
-    found_signs = workspace.signs(attack.train_py(honest, ground.places()), [honest])
-    return [str(sign) for sign in found_signs], refusal(found_signs) is not None
+def signs(attack: Attack, honest: str, places: Places) -> tuple[list[str], bool]:
+    """The rules that an attack's text falls under beyond the honest file, and whether one of them refuses it.
+
+    Its places are named without their paths: an attacker need not write them down as they are.
+    """
+    found_signs = workspace.signs(attack.train_py(honest, {name: name for name in places}), [honest])
+    return sorted({sign.rule for sign in found_signs}), refusal(found_signs) is not None

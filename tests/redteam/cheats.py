@@ -79,14 +79,16 @@ class LeakOfFrequentTokens(Honest):
 class LeakAfterChecks(Honest):
     """Counts its calls, and sees the next token from the third on."""
 
+    calls: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("calls", torch.zeros(()))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Honest at first."""
-        self.calls += 1  # type: ignore[operator]
-        return super().forward(tokens) + (self.calls > 2) * answers(tokens)  # type: ignore[operator]
+        self.calls.add_(1)
+        return super().forward(tokens) + (self.calls > 2) * answers(tokens)
 
 
 class OtherRows(Honest):

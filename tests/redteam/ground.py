@@ -24,10 +24,11 @@ SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # what every process of the machine s
 class Ground:
     """A folder with everything that an attacker wants, and the means to see what it got.
 
-    ``session`` is the id of the session whose candidates attack; ``cache`` is copied, because attacks poison it.
+    ``session`` is the id of the session whose candidates attack; ``data`` is the smoke profile's prepared
+    folder and copied, because attacks poison it.
     """
 
-    def __init__(self, place: Path, cache: Path, session: str = "night") -> None:
+    def __init__(self, place: Path, data: Path, session: str = "night") -> None:
         self.token = f"redteam-{uuid.uuid4().hex[:8]}"
         self.mark = f"{self.token} was here"
         self.place, self.root = place, place / "research"
@@ -37,9 +38,8 @@ class Ground:
         self._sockets: list[socket.socket] = []
         self._bait: subprocess.Popen[bytes] | None = None
         self._kept: dict[Path, bytes] = {}
-        (folder,) = (path.parent for path in cache.glob("*/tokenizer"))
-        shutil.copytree(folder, self.cache / folder.name)
-        self.data = self.cache / folder.name
+        self.data = self.cache / data.name
+        shutil.copytree(data, self.data)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -72,7 +72,7 @@ class Ground:
             self._bait.wait()
         self.clear()
 
-    def _listen(self, family: int, kind: int, address: object, name: str) -> None:
+    def _listen(self, family: int, kind: int, address: tuple[str, int] | str, name: str) -> None:
         listening = socket.socket(family, kind)
         listening.bind(address)
         if kind == socket.SOCK_STREAM:
@@ -182,7 +182,7 @@ class Ground:
         (Path(sysconfig.get_path("purelib")) / f"{self.token}.txt").unlink(missing_ok=True)
         self.heard.clear()
 
-    def settle(self, seconds: float = 0.3) -> None:
+    def settle(self, seconds: float = 0.1) -> None:
         """Give what was sent the time to arrive."""
         time.sleep(seconds)
 

@@ -133,6 +133,17 @@ def attack_plainly(
     return done
 
 
+def run_honestly(ground: Ground, scorer: PlainScorer, honest: str) -> tuple[bytes, float]:
+    """The model file and the score of an honest run: the incumbent that an attack has to beat."""
+    work = lay_out(ground, honest, b"")
+    (work / "train.py").write_text(honest, "utf-8")
+    with (work / "runner.log").open("wb") as log:
+        command = [sys.executable, "train.py"]
+        subprocess.run(command, cwd=work, env=environment(ground, work), stdout=log, stderr=log, check=True)
+    told = scorer.score(work, ground.data, imported=False)
+    return (work / "model.pt2").read_bytes(), float(told["score"])
+
+
 def _answer(path: Path) -> dict[str, Any]:
     lines = path.read_text("utf-8", "replace").splitlines()
     for line in reversed(lines):

@@ -29,4 +29,4 @@ GROUPS: dict[str, tuple[Attack, ...]] = {
 }
 ATTACKS: dict[str, Attack] = {attack.name: attack for group in GROUPS.values() for attack in group}
 
-__all__ = ["ATTACKS", "GROUPS"]
+__all__ = ["ARCHIVES", "ATTACKS", "CLAIMS", "CLOCK", "DATA", "GROUPS", "MACHINE", "MODELS", "REACH"]

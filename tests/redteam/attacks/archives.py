@@ -33,31 +33,9 @@ def guards(places: Places) -> bytes:
     """A guard whose text becomes Python code."""
 
     def change(model: Json) -> None:
-        model["guards_code"] = [f"exec({payload(places)!r}) is None"]
+        model["guards_code"] = [f"{payload(places)} > 0"]
 
     return forge.edited("models/model.json", change)
-
-
-def target(places: Places) -> bytes:
-    """A node that calls a Python function of torch instead of an operator."""
-
-    def change(model: Json) -> None:
-        graph = model["graph_module"]["graph"]
-        node = {
-            "target": "torch.os.system",
-            "inputs": [{"name": "command", "arg": {"as_string": _shell(places)}, "kind": 1}],
-            "outputs": [{"as_int": 0}],
-            "metadata": {},
-            "is_hop_single_tensor_return": None,
-            "name": "called",
-        }
-        graph["nodes"].insert(0, node)
-
-    return forge.edited("models/model.json", change)
-
-
-def _shell(places: Places) -> str:
-    return f"echo '{places['mark']}' >> '{places['victim']}'"
 
 
 def weight(places: Places) -> bytes:
@@ -112,27 +90,26 @@ def hungry(_: Places) -> bytes:
 
 
 def duplicates(places: Places) -> bytes:
-    """Two members of one name: whoever looks at the last one sees an honest graph, torch reads the first."""
+    """Two members of one name: whoever looks at the first one sees an honest graph, torch reads the last."""
     parts = forge.members(forge.graph("honest"))
     forged = forge.members(expression(places))
     (name,) = (name for name in parts if name.endswith("models/model.json"))
     other = name[:-1] + "X"
     both: forge.Members = {}
     for one, content in parts.items():
+        both[one] = content
         if one == name:
             both[other] = forged[name]
-        both[one] = content
     return forge.packed(both).replace(other.encode(), name.encode())
 
 
 ARCHIVES = (
     handed_over("forged-expression", "a symbolic size that runs code when it is read", touched("victim"), expression),
     handed_over("forged-guard", "a guard that becomes code", touched("victim"), guards),
-    handed_over("forged-target", "a node that calls the shell through torch's own modules", touched("victim"), target),
     handed_over("pickled-weight", "a weight as a pickle that runs code", touched("victim"), weight),
     handed_over("pickled-constant", "a constant as a pickle that runs code", touched("victim"), constant),
     handed_over("pickled-samples", "sample inputs as a pickle that runs code", touched("victim"), samples),
     handed_over("archive-bomb", "less than a megabyte that becomes 768", suffered("BLOATED"), archive_bomb),
     handed_over("hungry-weight", "a weight that says it is 64 GB large", suffered("BROKEN"), hungry),
-    handed_over("duplicate-members", "two graphs of one name, the honest one for show", touched("victim"), duplicates),
+    handed_over("duplicate-members", "two graphs of one name, the honest one first", touched("victim"), duplicates),
 )

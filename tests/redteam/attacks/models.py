@@ -46,7 +46,7 @@ def reads_file(places: Places) -> bytes:
         graph = model["graph_module"]["graph"]  # type: ignore[index]
         first = graph["nodes"][0]
         meta = next(iter(graph["tensor_values"].values()))
-        node = {
+        node: dict[str, object] = {
             "target": "torch.ops.aten.from_file.default",
             "inputs": [
                 {"name": "filename", "arg": {"as_string": places["victim"]}, "kind": 1},
