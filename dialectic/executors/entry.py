@@ -6,7 +6,7 @@ environment; the second is closed by the kernel when the run takes over, after w
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 
 from dialectic.sandbox.proof import confirm, read_report
@@ -29,9 +29,9 @@ class Entry:
     def __init__(self, spec: Spec) -> None:
         self.cage: Cage = spec["cage"]
         self.run: list[str] = spec["command"]
-        self.config = json.dumps(
+        self.config = marshal.dumps(
             self.cage["config"] | {"command": spec["command"], "environment": spec["environment"]}
-        ).encode()
+        )
         self.config_read, self.config_write = os.pipe()
         self.report_read, self.report_write = os.pipe()
 

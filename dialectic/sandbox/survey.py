@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import marshal
 import os
 import shutil
 import subprocess
@@ -189,7 +189,7 @@ def _report(begin: Start) -> JsonObject | str:
             os.close(config_read)
             os.close(report_write)
         with contextlib.suppress(BrokenPipeError):
-            config.write(json.dumps(begin.config).encode())
+            config.write(marshal.dumps(begin.config))
         config.close()
         try:
             _, errors = process.communicate(timeout=SECONDS)

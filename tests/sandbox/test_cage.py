@@ -420,3 +420,11 @@ def test_packages_installed_in_place_are_found_but_not_a_whole_home(tmp_path: Pa
     lines = [tmp_path / "library", tmp_path / "gone", Path.home(), paths.package_root(), "import sys"]
     (tmp_path / "site-packages" / "some.pth").write_text("\n".join(map(str, lines)))
     assert paths._installed_elsewhere(tmp_path / "site-packages") == [str(tmp_path / "library")]
+
+
+def test_a_command_that_is_not_there_is_told_through_the_cage(tmp_path: Path, level: Level) -> None:
+    executor, job = LocalExecutor(), caged_job(tmp_path / "run", "", level, command=["/no/such/python"])
+    handle = executor.submit(job)
+    wait(executor, handle)
+    with pytest.raises(ExecutorError, match="could not be started: /no/such/python: No such file"):
+        executor.collect(handle)
