@@ -32,7 +32,10 @@ TOTAL = {"scripted": 5, "smoke": 2}
 LONGEST_PAUSE = {"scripted": 0.3, "smoke": 8.0}
 """Seconds; in those of the real runs some survive their runner and end before the next one comes."""
 FLAGS = {
-    "scripted": ["--profile", "smoke", "--agent", "scripted", "--executor", "scripted", "--script", "script.json"],
+    "scripted": [
+        *("--profile", "smoke", "--pairs", "1"),
+        *("--agent", "scripted", "--executor", "scripted", "--script", "script.json"),
+    ],
     "smoke": ["--profile", "smoke", "--corpus", "stdlib"],
 }
 CLOCK = "elapsed, seconds = clock.elapsed(), time.perf_counter() - began"

@@ -12,19 +12,25 @@ from dialectic.cli.options import (
     READ,
     SETUP,
     WORK,
+    Adopt,
     Agent,
     AsJson,
     Budget,
+    Confirm,
     Corpus,
     Executor,
     Here,
+    MaxHours,
+    MaxRepeats,
     Number,
+    Pairs,
     Profile,
     Root,
     Rule,
     Script,
     Seed,
     SessionId,
+    Track,
     folder,
 )
 
@@ -69,9 +75,7 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a session that was stopped; --iterations is then its total.")
     ] = False,
-    max_hours: Annotated[
-        float | None, typer.Option(metavar="H", help="Start no iteration that might not end within H hours.")
-    ] = None,
+    max_hours: MaxHours = None,
     session: Annotated[
         str | None, typer.Option(metavar="ID", help="Name of the new session; with --resume default the latest.")
     ] = None,
@@ -83,28 +87,11 @@ def run(
     executor: Executor = None,
     seed: Seed = None,
     rule: Rule = None,
-    max_repeats: Annotated[
-        int | None,
-        typer.Option(metavar="K", help="Further runs that one candidate may cost, 0 for never.", show_default="4"),
-    ] = None,
-    confirm: Annotated[
-        bool | None,
-        typer.Option(
-            "--confirm/--no-confirm",
-            help="Whether baseline and incumbent run fresh in pairs at the end.",
-            show_default="from 5 candidates on",
-        ),
-    ] = None,
-    pairs: Annotated[int | None, typer.Option(metavar="P", help="How many such pairs.", show_default="3")] = None,
-    track: Annotated[
-        str | None, typer.Option(help="Tell mlflow, tensorboard or wandb as well.", show_default="none")
-    ] = None,
-    adopt: Annotated[
-        bool | None,
-        typer.Option(
-            "--adopt/--no-adopt", help="Whether train.py is replaced when the rule allows.", show_default="adopt"
-        ),
-    ] = None,
+    max_repeats: MaxRepeats = None,
+    confirm: Confirm = None,
+    pairs: Pairs = None,
+    track: Track = None,
+    adopt: Adopt = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each event.")] = False,
 ) -> None:
     """Run a session: train the baseline, then candidates; keep what is better."""

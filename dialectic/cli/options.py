@@ -85,6 +85,27 @@ Rule = Annotated[
         autocompletion=lambda: list(RULES),
     ),
 ]
+MaxHours = Annotated[
+    float | None, typer.Option(metavar="H", help="Start no iteration that might not end within H hours.")
+]
+MaxRepeats = Annotated[
+    int | None,
+    typer.Option(metavar="K", help="Further runs that one candidate may cost, 0 for never.", show_default="4"),
+]
+Confirm = Annotated[
+    bool | None,
+    typer.Option(
+        "--confirm/--no-confirm",
+        help="Whether baseline and incumbent run fresh in pairs at the end.",
+        show_default="from 5 candidates on",
+    ),
+]
+Pairs = Annotated[int | None, typer.Option(metavar="P", help="How many such pairs.", show_default="3")]
+Track = Annotated[str | None, typer.Option(help="Tell mlflow, tensorboard or wandb as well.", show_default="none")]
+Adopt = Annotated[
+    bool | None,
+    typer.Option("--adopt/--no-adopt", help="Whether train.py is replaced when the rule allows.", show_default="adopt"),
+]
 Number = Annotated[str, typer.Argument(metavar="N", help="Number of the iteration: 2 or 002.")]
 Here = Path()
 

@@ -39,15 +39,14 @@ def opening(told: Announcement) -> str:
         amount = f"goes on until stopped, {duration(told.budget_seconds)} of training a run"
     else:
         runs = "1 run" if told.runs == 1 else f"{told.runs} runs"
-        more = []
+        parts = [f"{runs} of {duration(told.budget_seconds)} training"]
         if told.repeats:
-            more.append("1 repeat" if told.repeats == 1 else f"{told.repeats} repeats")
+            parts.append("up to 1 repeat" if told.repeats == 1 else f"up to {told.repeats} repeats")
         if told.pairs:
-            more.append("a fresh pair at the end" if told.pairs == 1 else f"{told.pairs} fresh pairs at the end")
-        likely = f"about {duration(told.likely_seconds)}, " if told.likely_seconds else ""
-        most = f"at most {duration(told.longest_seconds)}"
-        also = f" and up to {' and '.join(more)}" if more else ""
-        amount = f"{runs}{also} of {duration(told.budget_seconds)} training, {likely}{most}"
+            parts.append("1 fresh pair at the end" if told.pairs == 1 else f"{told.pairs} fresh pairs at the end")
+        if told.likely_seconds:
+            parts.append(f"about {duration(told.likely_seconds)}")
+        amount = ", ".join([*parts, f"at most {duration(told.longest_seconds)}"])
     plain = " · rule greedy: any lower number is kept" if told.rule == "greedy" else ""
     return f"session {told.session_id}{plain} · {agent} · {profile} · corpus {told.corpus} · {amount}"
 

@@ -9,6 +9,7 @@ facts      the machine, the data and the profile, as prepare.py and the system t
 propose    one prepare phase: the briefing, the proposal, its refusals and its fallback
 plan       the plan, recorded with everything it names
 losses     how a run's training loss went, as the run itself told it
+runs       which run it is: whose train.py, under which number and seed, where
 measure    one run and its scoring, as jobs
 compare    from a candidate's first run to its verdict: repeats, then the verdict
 share      how many runs a session spends on repeats and on its final pairs

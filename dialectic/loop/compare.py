@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dialectic import verdict, workspace
 from dialectic.loop.house import House
-from dialectic.loop.measure import Measurement, measure_once, noted_run
+from dialectic.loop.measure import Measurement, measure_once
+from dialectic.loop.runs import noted_run
 from dialectic.loop.share import repeats_left
 from dialectic.state.base import Compared
 from dialectic.state.plan import Plan
@@ -52,7 +53,7 @@ def _begun(house: House, plan: Plan, measurement: Measurement) -> Compared | Non
 def _worth(house: House, plan: Plan, measurement: Measurement) -> Compared | None:
     """Whose run is worth buying now; None where there is neither reason nor room nor time for one."""
     settings, bought = house.settings, measurement.made - 1
-    allowance = repeats_left(settings, house.history, bought)
+    allowance = repeats_left(settings, house.profile.noise_sigma, house.history, bought)
     if bought >= settings.max_repeats or allowance < 1 or house.longest_run > house.time_before_pairs():
         return None
     return verdict.next_run(

@@ -17,9 +17,10 @@ from dialectic.config import load
 from dialectic.errors import SessionError
 from dialectic.executors.folder import JOB_NAME
 from dialectic.loop.house import House
-from dialectic.loop.measure import Ended, TrainRun, note_run, noted_run, run_seed, train_and_score
+from dialectic.loop.measure import Ended, train_and_score
 from dialectic.loop.reopening import reopen_house
-from dialectic.loop.share import PAIRS, pairs_at_end
+from dialectic.loop.runs import TrainRun, note_run, noted_run, run_seed
+from dialectic.loop.share import PAIRS
 from dialectic.session import MODEL, open_session
 from dialectic.state.base import RunOf, utc_now
 from dialectic.state.confirmation import Confirmation, Pair
@@ -63,7 +64,7 @@ def confirm_session(root: Path, session_id: str | None, pairs: int | None, obser
 
 def confirm_at_end(house: House) -> Confirmation | None:
     """What a session does by itself at its end."""
-    pairs = pairs_at_end(house.settings, house.settings.iterations or len(house.history) - 1)
+    pairs = house.pairs_at_end()
     return confirm(house, pairs) if pairs else None
 
 

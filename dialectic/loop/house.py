@@ -154,8 +154,12 @@ class House:
 
     def time_before_pairs(self) -> float:
         """Seconds that are left for iterations and repeats: the final pairs must end in time too."""
-        pairs = pairs_at_end(self.settings, self.settings.iterations or len(self.history))
-        return self.time_left() - 2 * pairs * self.longest_run
+        return self.time_left() - 2 * self.pairs_at_end() * self.longest_run
+
+    def pairs_at_end(self) -> int:
+        """Final pairs that this session ends with, if it keeps a candidate."""
+        candidates = self.settings.iterations or max(len(self.history) - 1, 0)
+        return pairs_at_end(self.settings, self.profile.noise_sigma, candidates)
 
     def runs_of_last(self) -> int:
         """How many runs the last finished iteration had; at least 1."""

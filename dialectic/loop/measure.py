@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -13,15 +12,16 @@ from pathlib import Path
 from dialectic.errors import CorruptRecord
 from dialectic.loop.house import House
 from dialectic.loop.jobs import await_job
+from dialectic.loop.runs import TrainRun, run_of
 from dialectic.scorer.job import read_answer, scoring_job
 from dialectic.session import remove_work
 from dialectic.session.folder import MODEL
-from dialectic.state.base import Compared, Metrics, RunOf, Status, experiment_id, iteration_label
-from dialectic.state.files import make_folder, read_record, write_record
+from dialectic.state.base import Compared, Metrics, RunOf, Status
+from dialectic.state.files import make_folder
 from dialectic.state.observer import Phase
 from dialectic.state.plan import Plan
 from dialectic.state.result import FailedRun, ScoredRun
-from dialectic.state.run import NO_EXIT_CODE, Failure, Job, Limits, LiveEvent, RunNote, RunRecord, Score
+from dialectic.state.run import NO_EXIT_CODE, Failure, Job, Limits, LiveEvent, RunRecord, Score
 from dialectic.state.session import ProfileFacts
 from dialectic.verdict import baseline_runs
 
@@ -37,8 +37,6 @@ HANG_SECONDS = {"cpu": 120.0, "mps": 180.0, "cuda": 300.0}
 """How long a run may give no sign of life; live events come every second, so only a start can be silent for long."""
 MEMORY_SHARE = 0.9
 """Of the machine's memory: what a run may hold before it is stopped, so that the machine does not stand still first."""
-NOTE = "run.json"
-"""Which run a folder holds, where it is not its iteration's first."""
 DISK_BYTES = 5 * 2**30
 """What a run may write, a model of 200 MB included; never more than half of what is free, nor held to under 1 GiB."""
 LEAST_DISK_BYTES = 2**30
@@ -108,23 +106,6 @@ def overspent(profile: ProfileFacts, record: RunRecord) -> Failure | None:
     return Failure(kind="timeout", message=told)
 
 
-def run_seed(session_seed: int, iteration: int | str, k: int) -> int:
-    """A run's seed: a hash of session seed, iteration and run number, so it is never used twice nor chosen."""
-    digest = hashlib.sha256(f"{session_seed}:{iteration}:{k}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") % 2**31
-
-
-@dataclass(frozen=True)
-class TrainRun:
-    """One run to be made and scored: whose ``train.py``, under which number and seed, in which folder."""
-
-    job_id: str
-    experiment_id: str
-    train_py: Path
-    folder: Path
-    seed: int
-
-
 @dataclass(frozen=True)
 class Ended:
     """How one run and its scoring ended; seconds are of both."""
@@ -183,35 +164,6 @@ def measure_once(house: House, plan: Plan, result: Measurement, of: Compared = "
     if failure.kind == "check" and of == "candidate" and iteration > 1:
         result.failure, result.status, result.score, result.runs = failure, "rejected", None, []
     return failure
-
-
-def run_of(house: House, plan: Plan, k: int, of: Compared) -> TrainRun:
-    """The attempt's run ``k``, counted from 1, of the candidate or of the incumbent it is compared with."""
-    number = plan.second_chance.runs + k
-    own = house.session.iteration(plan.iteration)
-    file = plan.iteration if of == "candidate" else house.incumbent_iteration
-    run = TrainRun(
-        job_id=f"{house.session.id}:{iteration_label(plan.iteration)}:{number}",
-        experiment_id=experiment_id(house.session.id, file),
-        train_py=house.session.iteration(file).train_py,
-        folder=own.run(1 if k == 1 else number),
-        seed=run_seed(house.settings.seed, plan.iteration, number),
-    )
-    if k > 1:
-        note_run(run, number, "baseline" if plan.iteration == 1 else of)
-    return run
-
-
-def note_run(run: TrainRun, k: int, of: RunOf) -> None:
-    """Write down which run it is before it starts; once."""
-    if not (run.folder / NOTE).exists():
-        note = RunNote(k=k, of=of, experiment_id=run.experiment_id, seed=run.seed)
-        write_record(run.folder / NOTE, note)
-
-
-def noted_run(folder: Path) -> RunNote | None:
-    """Which run was begun in ``folder``; None where none was."""
-    return read_record(folder / NOTE, RunNote) if (folder / NOTE).exists() else None
 
 
 def train_and_score(

@@ -123,9 +123,9 @@ def announcement(
     candidates = settings.iterations or 0
     runs = repeats = pairs = 0
     if candidates:
-        runs = max(candidates + 1 - len(finished), 0) if finished else planned_runs(candidates)
-        repeats = min(repeats_left(settings, finished), settings.max_repeats * runs)
-        pairs = pairs_at_end(settings, candidates)
+        runs = max(candidates + 1 - len(finished), 0) if finished else planned_runs(candidates, profile.noise_sigma)
+        repeats = min(repeats_left(settings, profile.noise_sigma, finished), settings.max_repeats * runs)
+        pairs = pairs_at_end(settings, profile.noise_sigma, candidates)
     return Announcement(
         session_id=record.session_id,
         agent=record.agent.name,
@@ -170,7 +170,7 @@ def check_hours(settings: Settings, profile: ProfileFacts) -> None:
     Raises:
         UsageError: ``max_hours`` is that short.
     """
-    needed = longest(profile, baseline_runs(settings.iterations or 0)) / 3600
+    needed = longest(profile, baseline_runs(settings.iterations or 0, profile.noise_sigma)) / 3600
     if settings.max_hours is not None and settings.max_hours < needed:
         raise UsageError(f"--max-hours {settings.max_hours:g}: the baseline may take {needed:.2f} hours; give it those")
 

@@ -15,6 +15,9 @@ from dialectic.verdict import REPEATS_FROM, baseline_runs
 SHARE = 0.3
 PAIRS = 3
 """Pairs at the end of a session that nobody asked for another number."""
+LEAST_PAIRS = 2
+"""A single pair does not tell the noise, so it has no interval; with five to seven candidates two are a run more than
+the share."""
 
 
 def extras(others: int) -> int:
@@ -22,23 +25,25 @@ def extras(others: int) -> int:
     return int(others * SHARE / (1 - SHARE) + 1e-9)
 
 
-def pairs_at_end(settings: Settings, candidates: int) -> int:
-    """Pairs that a session of so many candidates ends with, if it keeps one of them."""
+def pairs_at_end(settings: Settings, noise: float, candidates: int) -> int:
+    """Pairs that a session of so many candidates ends with, if it keeps one of them; ``noise`` is the profile's."""
     if settings.confirm is False:
         return 0
     if settings.pairs is not None:
         return settings.pairs
     if settings.confirm:
         return PAIRS
-    return min(PAIRS, extras(planned_runs(candidates)) // 2) if candidates >= REPEATS_FROM else 0
+    if candidates < REPEATS_FROM:
+        return 0
+    return min(PAIRS, max(LEAST_PAIRS, extras(planned_runs(candidates, noise)) // 2))
 
 
-def planned_runs(candidates: int) -> int:
+def planned_runs(candidates: int, noise: float) -> int:
     """Runs of baseline and candidates, repeats not counted."""
-    return candidates + baseline_runs(candidates)
+    return candidates + baseline_runs(candidates, noise)
 
 
-def repeats_left(settings: Settings, finished: Sequence[Iteration], made: int = 0) -> int:
+def repeats_left(settings: Settings, noise: float, finished: Sequence[Iteration], made: int = 0) -> int:
     """Repeats that may still be bought after these iterations and ``made`` of the present one's own.
 
     Without end the share is that of the runs so far, and room for pairs is kept where they will come.
@@ -46,9 +51,9 @@ def repeats_left(settings: Settings, finished: Sequence[Iteration], made: int = 
     if settings.rule == "greedy" or settings.max_repeats == 0:
         return 0
     candidates = settings.iterations or 0
-    others = planned_runs(candidates) if candidates else 1 + sum(_base(one) for one in finished)
+    others = planned_runs(candidates, noise) if candidates else 1 + sum(_base(one) for one in finished)
     ends = candidates or settings.max_hours or settings.confirm or settings.pairs
-    pairs = pairs_at_end(settings, candidates or len(finished)) if ends else 0
+    pairs = pairs_at_end(settings, noise, candidates or len(finished)) if ends else 0
     return max(extras(others) - 2 * pairs - sum(_repeats(one) for one in finished) - made, 0)
 
 

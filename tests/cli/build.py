@@ -7,12 +7,13 @@ import hashlib
 from pathlib import Path
 
 from dialectic.session import Session
-from dialectic.state.base import Claim, Decision, KeepStatus, MoveType, experiment_id, iteration_label
+from dialectic.state.base import Claim, Decision, KeepStatus, MoveType, RunOf, experiment_id, iteration_label
 from dialectic.state.plan import Plan, TensionRecord, TranscendentRecord
 from dialectic.state.proposal import EditsSource, KnobEdit, Prediction
 from dialectic.state.result import Cost, Estimate, PredictionScore, Result, ScoredRun, Verdict
 from dialectic.state.run import Failure, FailureKind, Score
 from dialectic.state.session import AgentFacts, DataFacts, LiveState, Machine, ProfileFacts, SessionRecord
+from dialectic.verdict import Belief, retrace
 
 BASE = 'DEPTH = PROFILE.depth\nMATRIX_LR = 0.04\nWINDOW_PATTERN = "SSSL"\n'
 KNOBS = {"DEPTH": "PROFILE.depth", "MATRIX_LR": "0.04", "WINDOW_PATTERN": '"SSSL"'}
@@ -207,11 +208,23 @@ class Builder:
         self.session.write_result(result)
         return result
 
-    def live(self, phase: str, is_active: bool, iteration: int = 1, count: int = 4) -> None:
+    def belief(self) -> Belief:
+        """What the verdict makes of the results."""
+        return retrace(SD, [result for _, result, _ in self.session.history() if result is not None])
+
+    def live(
+        self, phase: str, is_active: bool, iteration: int = 1, count: int = 4, k: int = 1, of: RunOf = "candidate"
+    ) -> None:
         """Write ``live/state.json``."""
         state = {"session_id": self.session.id, "phase": phase, "is_active": is_active, "updated_at": "now"}
         label = iteration_label(iteration)
-        more = {"current_iteration_label": label, "experiment_index": iteration, "experiment_count": count}
+        more = {
+            "k": k,
+            "of": of,
+            "current_iteration_label": label,
+            "experiment_index": iteration,
+            "experiment_count": count,
+        }
         self.session.write_live(LiveState.model_validate(state | more))
 
 

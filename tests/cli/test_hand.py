@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tenacity import wait_none
 
+from dialectic import verdict
 from dialectic.errors import Interrupted
 from dialectic.loop import chances, jobs
 from dialectic.session import Session, open_session, session_ids
@@ -136,6 +137,25 @@ def test_an_iteration_by_hand(desk: Desk) -> None:
     # The next one is built on what was kept.
     desk.do("prepare")
     assert "MATRIX_LR = 0.05" in desk.candidate.read_text("utf-8")
+
+
+def test_a_close_call_by_hand_is_run_again_and_nothing_runs_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict, "next_run", lambda *_, **__: "incumbent")
+    desk.do("prepare")
+    desk.edit("MATRIX_LR = 0.04", "MATRIX_LR = 0.05")
+    assert "[002] run 2 (incumbent again)" in desk.do("execute").splitlines()
+    jobs = [path.read_bytes() for path in sorted(desk.session.iteration(2).path.rglob("job.json"))]
+    desk.do("execute")
+    # Whatever the verdict would ask for now: the reflection is about what was run.
+    monkeypatch.setattr(verdict, "next_run", lambda *_, **__: "candidate")
+    desk.do("reflect")
+    assert [path.read_bytes() for path in sorted(desk.session.iteration(2).path.rglob("job.json"))] == jobs
+    _, result, _ = desk.session.read(2)
+    assert result is not None
+    assert [(run.of, run.k, run.val_bpb) for run in result.verdict.runs] == [
+        ("candidate", 1, 1.5),
+        ("incumbent", 2, 2.0),
+    ]
 
 
 def test_a_refused_candidate_is_one_line_and_can_be_mended(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dialectic.state.files import read_json, to_json
+from dialectic.state.words import estimate
 from tests.cli.build import BASE, Builder, build
 from tests.cli.conftest import Dialectic
 
@@ -25,9 +26,11 @@ def test_log_lists_every_iteration_and_the_standing(night: Builder, dialectic: D
     assert "keep provisional" in out
     assert "crash (nan)" in out
     # The verdict's own belief: one run each, 0.02 bpb apart at a noise of 0.004, shrunk by the prior on effects.
-    assert "baseline 1.9993 ± 0.0039" in out
-    assert "incumbent 1.9812 ± 0.0039 (002)" in out
-    assert "improvement +0.0181 bpb (+0.90 %), probability 1.00" in out
+    belief = night.belief()
+    gain = belief.baseline.estimate - belief.incumbent.estimate
+    assert 0 < gain < 0.02, "the estimate believes a single run only in part"
+    assert f"baseline {estimate(belief.baseline)} · incumbent {estimate(belief.incumbent)} (002)" in out
+    assert f"improvement +{gain:.4f} bpb (+{100 * gain / belief.baseline.estimate:.2f} %), probability 0.9" in out
 
 
 def test_log_says_when_the_baseline_is_still_the_incumbent(tmp_path: Path, dialectic: Dialectic) -> None:
@@ -210,8 +213,8 @@ def test_sessions_lists_them_with_their_state(tmp_path: Path, dialectic: Dialect
         "killed": "stopped",
         "running": "running",
     }
-    assert told[0]["baseline"] == pytest.approx(1.9993, abs=1e-4)
-    assert told[0]["best"] == pytest.approx(1.9812, abs=1e-4)
+    belief = running.belief()
+    assert (told[0]["baseline"], told[0]["best"]) == (belief.baseline.estimate, belief.incumbent.estimate)
     assert told[0]["profile"] == "cpu"
     assert "running" in screen
 

@@ -65,7 +65,7 @@ def test_a_close_call_is_run_again_and_the_end_is_confirmed(
     flags = ("--iterations", "2", "--max-repeats", "1", "--no-confirm")
     code, out, err = finish(start(*command(folder, *flags), DIALECTIC_CACHE=str(smoke_cache)))
     assert (code, err) == (0, "")
-    assert "3 runs and up to 1 repeat of 2 s training" in out.splitlines()[0]
+    assert "3 runs of 2 s training, up to 1 repeat, about " in out.splitlines()[0]
     again = [line for line in out.splitlines() if " again)" in line]
     assert again
     assert again[0].startswith("[003] run 2 (")

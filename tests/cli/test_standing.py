@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from dialectic import read
+from dialectic.state.confirmation import Confirmation, Pair
+from dialectic.state.result import FailedRun, ScoredRun
+from dialectic.state.run import Failure
+from dialectic.state.words import estimate
 from tests.cli.build import BASE, Builder
 from tests.cli.conftest import Dialectic
 from tests.cli.test_process import ROOT
@@ -51,12 +56,88 @@ def test_status_of_a_running_session(night: Builder, dialectic: Dialectic) -> No
     assert "40 %, loss 3.500, 10,950 tokens/s, 36 s left in this run" in out
     # Seven iterations are missing, and the finished ones took 70 s each; this one began just now.
     assert "the session ends in about 8 min" in out
-    assert "incumbent 1.9812 ± 0.0039 (002)" in out
+    assert f"incumbent {estimate(night.belief().incumbent)} (002)" in out
     assert f"log: {log}" in lines
     assert (told["state"], told["phase"], told["iteration"], told["iterations"]) == ("running", "run", 5, 11)
     assert (told["progress"], told["loss"], told["run_remaining_seconds"]) == (0.4, 3.5, 36.0)
     assert told["best_experiment_id"] == "night:002"
     assert told["log"] == str(log)
+
+
+def test_status_says_whose_run_it_is(night: Builder, dialectic: Dialectic) -> None:
+    train(night)
+    with night.session.hold():
+        night.live("run", is_active=True, iteration=5, count=11, k=2, of="incumbent")
+        assert "iteration 5 of 11 · run 2 (incumbent again)" in dialectic("status", "--root", night.root).out
+        work = night.session.confirm_run(3) / "work"
+        work.mkdir(parents=True)
+        (work / "live-events.ndjson").write_text("".join(f"{json.dumps(event)}\n" for event in EVENTS), "utf-8")
+        night.live("confirm", is_active=True, iteration=5, count=5, k=3, of="incumbent")
+        lines = dialectic("status", "--root", night.root).out.splitlines()
+    assert lines[1].startswith("confirm · pair 2 (incumbent)")
+    assert "40 %, loss 3.500, 10,950 tokens/s, 36 s left in this run" in lines
+
+
+def confirmation(night: Builder, incumbent: int, improvement: float) -> Confirmation:
+    """Write what one pair said of an iteration."""
+    told = Confirmation(
+        session_id="night",
+        created_at="2026-11-21T06:00:00.000Z",
+        baseline_id=night.id(1),
+        incumbent_id=night.id(incumbent),
+        pairs=[Pair(seed=1, baseline=2.0, incumbent=2.0 - improvement)],
+        improvement=improvement,
+        low=improvement - 0.01,
+        high=improvement + 0.01,
+        degrees_of_freedom=1,
+        method="one pair",
+        wall_seconds=30.0,
+    )
+    night.session.write_confirmation(told)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("improvement", "said"),
+    [
+        (0.02, "val_bpb fell by 0.0200, 95 % interval 0.0100 to 0.0300, from 1 fresh pair"),
+        (
+            -0.005,
+            "val_bpb rose by 0.0050, 95 % interval -0.0050 to 0.0150, from 1 fresh pair; zero lies in it, so the "
+            "improvement is not shown",
+        ),
+    ],
+)
+def test_readers_say_what_fresh_pairs_said_of_the_incumbent_and_of_no_other(
+    night: Builder, dialectic: Dialectic, improvement: float, said: str
+) -> None:
+    told = confirmation(night, 2, improvement)
+    for reader in ("status", "best", "log"):
+        out = dialectic(reader, "--root", night.root).out
+        assert said in " ".join(line.strip() for line in out.splitlines()), reader
+    assert read.session(night.root).confirmation == told
+    confirmation(night, 3, improvement)
+    for reader in ("status", "best", "log"):
+        assert "fresh pair" not in dialectic(reader, "--root", night.root).out.replace("by fresh pairs:", ""), reader
+
+
+def test_show_lists_runs_only_where_there_were_several(night: Builder, dialectic: Dialectic) -> None:
+    assert "Runs" not in dialectic("show", "2", "--root", night.root).out
+    _, result, _ = night.session.read(2)
+    assert result is not None
+    runs = [*result.verdict.runs, ScoredRun(of="incumbent", seed=99, val_bpb=2.01, k=2)]
+    runs[0] = runs[0].model_copy(update={"k": 1})
+    failed = [FailedRun(of="candidate", k=3, failure=Failure(kind="timeout", message="slow"))]
+    more = {"verdict": result.verdict.model_copy(update={"runs": runs}), "failed_repeats": failed}
+    night.session.write_result(result.model_copy(update=more))
+    lines = [line.split() for line in dialectic("show", "2", "--root", night.root).out.splitlines()]
+    begin = lines.index(["Runs"])
+    assert lines[begin + 1 : begin + 5] == [
+        ["run", "of", "seed", "val_bpb"],
+        ["1", "candidate", "14", "1.9800"],
+        ["2", "incumbent", "99", "2.0100"],
+        ["3", "candidate", "no", "score", "(timeout)"],
+    ]
 
 
 def test_status_of_a_session_that_does_not_run(night: Builder, dialectic: Dialectic) -> None:
@@ -85,7 +166,7 @@ def test_best_names_the_incumbent_and_its_files(night: Builder, dialectic: Diale
     told = json.loads(dialectic("best", "--json", "--root", night.root).out)
     assert Path(told["train_py"]).read_text("utf-8").startswith("DEPTH = PROFILE.depth + 1")
     assert (told["iteration"], told["val_bpb"], told["model"]) == (2, 1.98, "")
-    assert told["estimate"] == pytest.approx(1.9812, abs=1e-4)
+    assert told["estimate"] == night.belief().incumbent.estimate
 
 
 def test_best_weights_is_a_path_or_an_error(night: Builder, dialectic: Dialectic) -> None:

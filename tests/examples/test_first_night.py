@@ -17,7 +17,7 @@ from dialectic.cli.border import call
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = REPOSITORY / "examples" / "first-night"
-ACTING = {"run", "adopt", "prepare", "execute", "reflect", "init", "doctor"}
+ACTING = {"run", "confirm", "adopt", "prepare", "execute", "reflect", "init", "doctor"}
 """Commands that do something, or look at the machine instead of a session; every other one reads."""
 
 

@@ -15,8 +15,8 @@ from dialectic.errors import SessionError
 from dialectic.loop import resume_session, run_session
 from dialectic.loop.chances import FIRST_ATTEMPT, run_candidate
 from dialectic.loop.house import House
-from dialectic.loop.measure import run_seed
 from dialectic.loop.opening import open_house
+from dialectic.loop.runs import run_seed
 from dialectic.loop.turn import prepare, turn
 from dialectic.session import Session
 from dialectic.state.files import read_record

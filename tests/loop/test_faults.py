@@ -13,7 +13,8 @@ from dialectic.agents.scripted import ScriptedAgent
 from dialectic.errors import CorruptRecord, ExecutorError, Interrupted, SessionError, StorageError, WorkspaceError
 from dialectic.loop import adopt
 from dialectic.loop.house import IDLE
-from dialectic.loop.measure import longest, overspent, run_seed, wall_limit
+from dialectic.loop.measure import longest, overspent, wall_limit
+from dialectic.loop.runs import run_seed
 from dialectic.session import Session
 from dialectic.state.files import read_record
 from dialectic.state.proposal import StagedState
@@ -159,7 +160,7 @@ def test_what_others_stage_meanwhile_stays_out(
 ) -> None:
     staged = root / "research_state" / "current_iteration.json"
 
-    def stage(self: Remembering, iteration: int, phase: object, k: int) -> None:
+    def stage(self: Remembering, iteration: int, phase: object, *run: object) -> None:
         if (iteration, phase) == (2, "verdict"):
             theirs = json.loads(staged.read_text("utf-8")) | {"prediction": "Prediction: somebody else's."}
             staged.write_text(text or json.dumps(theirs), "utf-8")

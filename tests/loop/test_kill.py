@@ -10,7 +10,7 @@ from tests import killing
 
 KILLS = 6
 TOTAL = 5
-SCRIPTED = ["--profile", "smoke", "--agent", "scripted", "--executor", "scripted", "--script"]
+SCRIPTED = ["--profile", "smoke", "--pairs", "1", "--agent", "scripted", "--executor", "scripted", "--script"]
 
 
 def test_killed_at_random_instants_and_resumed_it_equals_an_undisturbed_session(

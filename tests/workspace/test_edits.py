@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dialectic.errors import EditError
 from dialectic.state.proposal import Edit, FileEdit, KnobEdit, ReplaceEdit
-from dialectic.workspace.edits import MAX_CHARACTERS, apply, fingerprint
+from dialectic.workspace.edits import MAX_CHARACTERS, apply, fingerprint, removed_statements
 from dialectic.workspace.knobs import read_knobs
 from tests.workspace.sample import TRAIN
 
@@ -104,3 +104,13 @@ def test_the_fingerprint_is_the_same_on_every_version_of_python() -> None:
 def test_fingerprints_differ_exactly_when_the_value_does(depth: int, comment: str) -> None:
     text = TRAIN.replace("PROFILE.depth  # number of blocks", f"{depth}{comment}")
     assert (mark(text) == mark(TRAIN.replace("PROFILE.depth", "50"))) == (depth == 50)
+
+
+def test_statements_are_counted_by_the_syntax_tree() -> None:
+    one = 'import os\n\n\ndef f():\n    """Doc."""\n    a = 1  # note\n    if a:\n        pass\n    return a\n'
+    # import, def, assignment, if, return; docstrings and pass are none.
+    assert removed_statements(one, "") == 5
+    assert removed_statements(one, one.replace("# note", "").replace('    """Doc."""\n', "")) == 0
+    assert removed_statements(one, one + "b = 2\n") == -1
+    with pytest.raises(EditError):
+        removed_statements(one, "def")
