@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,7 +128,8 @@ def _one(arena: Arena, attack: Attack, level: Level, reached: Level) -> bool:
 
 def made_short(text: str, made: Ground) -> str:
     """A message without this machine's temporary folders."""
-    return text.replace(str(made.place), "…").replace(str(ROOT), "…")[:MESSAGE_CHARACTERS]
+    short = text.replace(str(made.place), "…").replace(str(ROOT), "…")
+    return re.sub(rf"{re.escape(tempfile.gettempdir())}\S*", "…", short)[:MESSAGE_CHARACTERS]
 
 
 def _number(value: float | None) -> float | str | None:

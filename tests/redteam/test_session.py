@@ -14,7 +14,7 @@ from tests.redteam.attacks import ARCHIVES, ATTACKS, CLAIMS, DATA, MACHINE, REAC
 
 TRAINED = ("printed-score", "memorised-validation", "full-attention", "trained-afterwards")
 """One of each kind of those that train; ``python -m benchmarks.redteam session`` runs them all."""
-LOADED = ("leak-of-real-text", "leak-after-checks", "nested-leak", "not-a-number", "neighbour-row", "bomb")
+LOADED = ("leak-of-real-text", "leak-after-checks", "nested-leak", "not-a-number", "neighbour-row", "huge-vocabulary")
 """One of each kind of those that are rejected by their logits; the scorer's own tests hold the others."""
 QUICK = [attack.name for group in (CLAIMS, DATA, REACH, MACHINE) for attack in group if not attack.trains]
 FORGED = [attack.name for attack in ARCHIVES]
