@@ -48,8 +48,8 @@ class Failure(Value):
 
     ``disk``: it wrote more than it may; ``hang``: it did nothing for a long time, far from its wall limit; ``lost``:
     its supervisor went with it, twice; ``score``: the scorer could not score the model; ``check``: the
-    model failed a check, or its file breaks a rule of hand-overs; ``claims``: it says that it trained for less time than
-    was seen of it, or hid what it used.
+    model failed a check, or its file breaks a rule of hand-overs; ``claims``: it says that it trained for less time
+    than was seen of it, or hid what it used.
     """
 
     kind: FailureKind = "none"

@@ -70,9 +70,7 @@ class PlainScorer:
 
     def close(self) -> None:
         """End the process."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
+        self.process.communicate()
 
 
 def environment(ground: Ground, work: Path) -> dict[str, str]:
