@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("study", choices=["plain", "session", "table"])
     parser.add_argument("names", nargs="*", help="groups or attacks; all when left out")
     parser.add_argument("--level", choices=LEVELS, default="sealed", help="of the cage, for sessions")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     attacks = [
         attack
         for group, members in GROUPS.items()
