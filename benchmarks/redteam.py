@@ -102,7 +102,7 @@ def in_sessions(attacks: list[Attack], level: Level) -> None:
 
 
 def _one(arena: Arena, attack: Attack, level: Level, reached: Level) -> bool:
-    """One attack; False when it ended the session."""
+    """One attack; False when it ended the session, or moved its incumbent."""
     try:
         fate = arena.let_loose(attack)
     except (DialecticError, RecursionError) as error:
@@ -123,7 +123,7 @@ def _one(arena: Arena, attack: Attack, level: Level, reached: Level) -> bool:
         "told": ("held: " if fate.held else "HOLE: ") + made_short(fate.told, arena.ground),
     }
     note(attack, level, facts)
-    return True
+    return not fate.kept
 
 
 def made_short(text: str, made: Ground) -> str:
