@@ -25,7 +25,7 @@ from dialectic.state.run import Job, JobHandle, Limits
 from dialectic.state.text import tail
 from dialectic.workspace.signs import refusal
 from tests.loop.conftest import Remembering
-from tests.redteam.attack import ENDLESS_BYTES, Attack, Limit, Outcome, Places
+from tests.redteam.attack import ENDLESS_BYTES, FLOOD_BYTES, Attack, Limit, Outcome, Places
 from tests.redteam.ground import Ground
 
 BUDGET_SECONDS = 0.5
@@ -142,7 +142,14 @@ class Arena:
         execution = self.house.session.iteration(iteration).execution
         path = execution / "run.log"
         long = path.exists() and path.stat().st_size > ENDLESS_BYTES
-        return tail(path, LOG_BYTES) + "\nENDLESS\n" * long + "\nLEFT\n" * (execution / "work").exists()
+        events = execution / "live-events.ndjson"
+        flooded = events.exists() and events.stat().st_size > FLOOD_BYTES
+        return (
+            tail(path, LOG_BYTES)
+            + "\nFLOODED\n" * flooded
+            + "\nENDLESS\n" * long
+            + "\nLEFT\n" * (execution / "work").exists()
+        )
 
 
 def signs(attack: Attack, honest: str, places: Places) -> tuple[list[str], bool]:
