@@ -157,7 +157,7 @@ def read_events(folder: Path, offset: int) -> tuple[list[LiveEvent], int]:
         return [], offset
     # A running job's file lies in work/; it is moved in one step, so whoever misses it there finds it in the folder.
     for path in (folder / WORK_NAME / EVENTS_NAME, folder / EVENTS_NAME):
-        content, size = read_from(path, offset, EVENT_CHUNK_BYTES)
+        content, size = read_from(path, offset, min(EVENT_CHUNK_BYTES, EVENTS_BYTES - offset))
         if size:
             break
     end = content.rfind(b"\n") + 1
