@@ -106,7 +106,7 @@ def _one(arena: Arena, attack: Attack, level: Level, reached: Level) -> bool:
     try:
         fate = arena.let_loose(attack)
     except (DialecticError, RecursionError) as error:
-        told = f"ENDS THE SESSION: {error}"[:MESSAGE_CHARACTERS]
+        told = f"ENDS THE SESSION: {made_short(str(error), arena.ground)}"
         note(attack, level, {"held": False, "level": reached, "told": told})
         return False
     facts = {
