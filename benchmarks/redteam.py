@@ -102,11 +102,11 @@ def in_sessions(attacks: list[Attack], level: Level) -> None:
 
 
 def _one(arena: Arena, attack: Attack, level: Level, reached: Level) -> bool:
-    """One attack; False when it ended the session."""
+    """One attack; False when it ended the session, or moved its incumbent."""
     try:
         fate = arena.let_loose(attack)
     except (DialecticError, RecursionError) as error:
-        told = f"ENDS THE SESSION: {error}"[:MESSAGE_CHARACTERS]
+        told = f"ENDS THE SESSION: {made_short(str(error), arena.ground)}"
         note(attack, level, {"held": False, "level": reached, "told": told})
         return False
     facts = {
@@ -123,7 +123,7 @@ def _one(arena: Arena, attack: Attack, level: Level, reached: Level) -> bool:
         "told": ("held: " if fate.held else "HOLE: ") + made_short(fate.told, arena.ground),
     }
     note(attack, level, facts)
-    return True
+    return not fate.kept
 
 
 def made_short(text: str, made: Ground) -> str:
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("study", choices=["plain", "session", "table"])
     parser.add_argument("names", nargs="*", help="groups or attacks; all when left out")
     parser.add_argument("--level", choices=LEVELS, default="sealed", help="of the cage, for sessions")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     attacks = [
         attack
         for group, members in GROUPS.items()

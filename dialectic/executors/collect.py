@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from dialectic.errors import ExecutorError, StorageError
 from dialectic.executors.diagnosis import NO_SPACE, diagnose, last_exception, summary_numbers
-from dialectic.executors.finish import EXIT_NAME, SUPERVISOR_LOG_NAME
-from dialectic.executors.folder import EVENTS_NAME, LOG_NAME, WORK_NAME, remove_private
+from dialectic.executors.finish import EVENTS_BYTES, EVENTS_NAME, EXIT_NAME, SUPERVISOR_LOG_NAME
+from dialectic.executors.folder import LOG_NAME, WORK_NAME, remove_private
 from dialectic.executors.handles import kill_strays
 from dialectic.state.base import Metrics, Record, numeric_metrics
 from dialectic.state.cage import CageRecord
@@ -149,10 +149,15 @@ def lost_record(handle: JobHandle) -> RunRecord:
 
 
 def read_events(folder: Path, offset: int) -> tuple[list[LiveEvent], int]:
-    """Live events from byte ``offset`` on and the next offset; whole lines only, a broken line is skipped."""
+    """Live events from byte ``offset`` on and the next offset; whole lines only, a broken line is skipped.
+
+    What lies beyond :data:`~dialectic.executors.finish.EVENTS_BYTES` is not read: no run has that much to tell.
+    """
+    if offset >= EVENTS_BYTES:
+        return [], offset
     # A running job's file lies in work/; it is moved in one step, so whoever misses it there finds it in the folder.
     for path in (folder / WORK_NAME / EVENTS_NAME, folder / EVENTS_NAME):
-        content, size = read_from(path, offset, EVENT_CHUNK_BYTES)
+        content, size = read_from(path, offset, min(EVENT_CHUNK_BYTES, EVENTS_BYTES - offset))
         if size:
             break
     end = content.rfind(b"\n") + 1

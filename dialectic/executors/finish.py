@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 EXIT_NAME = "exit.json"
 SUPERVISOR_LOG_NAME = "supervisor.log"
 RESERVE_NAME = ".exit.reserve"
+EVENTS_NAME = "live-events.ndjson"
+EVENTS_BYTES = 8 * 2**20
+"""Of a run's live events so much is kept and read: five hours of one a second. They are read whole, by the runner."""
 SMALL_BYTES = 20_000_000
 """Of a run that filled the disk only outputs up to this size are kept."""
 
@@ -54,6 +57,8 @@ def move_outputs(work: str, folder: str, names: list[str], largest: int | None =
                 target = os.path.join(folder, name)  # noqa: PTH118
                 os.replace(source, target)  # noqa: PTH105
                 take_back(target, facts)
+                if name == EVENTS_NAME and facts.st_size > EVENTS_BYTES and facts.st_nlink == 1:
+                    os.truncate(target, EVENTS_BYTES)
         except FileNotFoundError:
             continue
 

@@ -22,7 +22,6 @@ from dialectic.state.trees import remove_tree
 
 JOB_NAME = "job.json"
 LOG_NAME = "run.log"
-EVENTS_NAME = "live-events.ndjson"
 WORK_NAME = "work"
 
 LINKS = "{links}"

@@ -18,8 +18,8 @@ from statistics import NormalDist
 from dialectic.errors import ExecutorError, StorageError, UsageError
 from dialectic.executors import collect, handles
 from dialectic.executors.collect import Exit
-from dialectic.executors.finish import EXIT_NAME, move_outputs
-from dialectic.executors.folder import EVENTS_NAME, JOB_NAME, LOG_NAME, WORK_NAME, check_names, fresh_work
+from dialectic.executors.finish import EVENTS_NAME, EXIT_NAME, move_outputs
+from dialectic.executors.folder import JOB_NAME, LOG_NAME, WORK_NAME, check_names, fresh_work
 from dialectic.executors.script import SCORE_SUFFIX, Entry, read_script
 from dialectic.executors.staging import exit_of, live_events, log_text
 from dialectic.state.base import Value, utc_now

@@ -10,6 +10,7 @@ import pytest
 
 from dialectic.executors.collect import parse_event, read_events, training_started
 from dialectic.executors.diagnosis import diagnose, last_exception, summary_numbers
+from dialectic.executors.finish import EVENTS_BYTES
 
 STAMP = "2026-11-21T05:22:00.000Z"
 
@@ -62,7 +63,7 @@ def test_a_broken_line_is_skipped(tmp_path: Path) -> None:
 
 
 def test_an_endless_line_does_not_stop_the_reader(tmp_path: Path) -> None:
-    events_file(tmp_path).write_text("x" * (9 * 2**20) + "\n" + line("train_step", 1))
+    events_file(tmp_path).write_text("x" * (5 * 2**20) + "\n" + line("train_step", 1))
     assert training_started(tmp_path)
 
 
@@ -183,3 +184,10 @@ def test_a_kill_without_a_lack_of_memory_came_from_somebody() -> None:
 def test_a_message_is_short() -> None:
     assert len(diagnose("ended", 1, "", TRACE + "ValueError: " + "x" * 10_000).message) == 500
     assert last_exception("") == ""
+
+
+def test_a_flood_of_events_is_not_read_to_its_end(tmp_path: Path) -> None:
+    flood = line("note", 1)
+    events_file(tmp_path).write_text(flood * (EVENTS_BYTES // len(flood) + 1) + line("train_step", 2))
+    assert not training_started(tmp_path)
+    assert read_events(tmp_path, EVENTS_BYTES) == ([], EVENTS_BYTES)

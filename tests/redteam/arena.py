@@ -25,7 +25,7 @@ from dialectic.state.run import Job, JobHandle, Limits
 from dialectic.state.text import tail
 from dialectic.workspace.signs import refusal
 from tests.loop.conftest import Remembering
-from tests.redteam.attack import ENDLESS_BYTES, Attack, Limit, Outcome, Places
+from tests.redteam.attack import ENDLESS_BYTES, FLOOD_BYTES, Attack, Limit, Outcome, Places
 from tests.redteam.ground import Ground
 
 BUDGET_SECONDS = 0.5
@@ -57,7 +57,7 @@ class Fate:
     message: str
     kept: bool
     reached: bool
-    """Whether the attack reached its goal."""
+    """Whether the attack reached its goal; one that only its text gives away does so with its honest score."""
     spoiled: list[str] = field(default_factory=list)
     """Files of the session, the data or the user that were changed."""
     seconds: float = 0.0
@@ -130,7 +130,7 @@ class Arena:
             failure=result.failure.kind,
             message=result.failure.message,
             kept=result.verdict.decision == "keep",
-            reached=attack.goal(outcome),
+            reached=attack.goal(outcome) and not attack.only_text,
             spoiled=ground.mend(),
             seconds=seconds,
         )
@@ -142,7 +142,14 @@ class Arena:
         execution = self.house.session.iteration(iteration).execution
         path = execution / "run.log"
         long = path.exists() and path.stat().st_size > ENDLESS_BYTES
-        return tail(path, LOG_BYTES) + "\nENDLESS\n" * long + "\nLEFT\n" * (execution / "work").exists()
+        events = execution / "live-events.ndjson"
+        flooded = events.exists() and events.stat().st_size > FLOOD_BYTES
+        return (
+            tail(path, LOG_BYTES)
+            + "\nFLOODED\n" * flooded
+            + "\nENDLESS\n" * long
+            + "\nLEFT\n" * (execution / "work").exists()
+        )
 
 
 def signs(attack: Attack, honest: str, places: Places) -> tuple[list[str], bool]:

@@ -28,6 +28,8 @@ MARGIN = 0.25
 """Bits per byte that no luck gives: half a second of training leaves 2.56, eight times as much 1.85."""
 ENDLESS_BYTES = 60_000_000
 """Of a log; a run's own is cut at 50 MB."""
+FLOOD_BYTES = 50_000_000
+"""Of live events; a run's own are cut at 8 MB, and each then gets the names of its session and run."""
 
 Edit = tuple[str, str]
 Places = Mapping[str, str]
@@ -111,7 +113,7 @@ def scored(outcome: Outcome) -> bool:
 
 
 def suffered(word: str) -> Goal:
-    """What the runner suffered: HUNG, ENDLESS (log), BROKEN or BLOATED (scorer), LEFT (a folder)."""
+    """What the runner suffered: HUNG, ENDLESS (log), FLOODED (events), BROKEN or BLOATED (scorer), LEFT (a folder)."""
     return lambda outcome: f"\n{word}\n" in outcome.log
 
 

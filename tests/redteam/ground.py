@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 KEY = "sk-bait-4711"
+CLEAR_SECONDS = 10.0
 SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # what every process of the machine sees
 
 
@@ -82,8 +84,12 @@ class Ground:
         def hear() -> None:
             while True:
                 try:
-                    source = listening.accept()[0] if kind == socket.SOCK_STREAM else listening
-                    if self.token.encode() in source.recv(1000):
+                    if kind == socket.SOCK_STREAM:
+                        with listening.accept()[0] as source:
+                            message = source.recv(1000)
+                    else:
+                        message = listening.recv(1000)
+                    if self.token.encode() in message:
                         self.heard.add(name)
                 except OSError:
                     return
@@ -175,8 +181,12 @@ class Ground:
 
     def clear(self) -> None:
         """End survivors and remove stashes."""
-        for pid in self.survivors():
-            os.kill(pid, signal.SIGKILL)
+        give_up = time.monotonic() + CLEAR_SECONDS
+        while (pids := self.survivors()) and time.monotonic() < give_up:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
         for path in self.stashes():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         (Path(sysconfig.get_path("purelib")) / f"{self.token}.txt").unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from dialectic.state.trees import remove_tree
-from tests.redteam.attack import ENDLESS_BYTES, Attack, Outcome
+from tests.redteam.attack import ENDLESS_BYTES, FLOOD_BYTES, Attack, Outcome
 from tests.redteam.ground import KEY, REPOSITORY, Ground, lay_iteration
 
 BUDGET_SECONDS = 0.5
@@ -70,9 +70,7 @@ class PlainScorer:
 
     def close(self) -> None:
         """End the process."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
+        self.process.communicate()
 
 
 def environment(ground: Ground, work: Path) -> dict[str, str]:
@@ -156,13 +154,14 @@ def _answer(path: Path) -> dict[str, Any]:
 
 def _suffered(work: Path, told: dict[str, Any]) -> list[str]:
     """What the runner itself suffered, in one word each."""
-    scorer = work / "scorer.log"
+    scorer, events = work / "scorer.log", work / "live-events.ndjson"
     broken = scorer.exists() and re.search(
         r"can't allocate|MemoryError|bad_alloc", scorer.read_text("utf-8", "replace")
     )
     words = {
         "HUNG": told["hung"],
         "ENDLESS": (work / "run.log").stat().st_size > ENDLESS_BYTES,
+        "FLOODED": events.exists() and events.stat().st_size > FLOOD_BYTES,
         "BROKEN": broken or told.get("exit", 0) > 1,
         "BLOATED": told.get("mb", 0) > BLOATED_MB,
         "LEFT": not _removed(work.parent),

@@ -1,10 +1,11 @@
-"""Removing what a run left, however it left it."""
+"""Removing what a run left, however it left it, and seeing that it is there."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from dialectic.executors.vitals import UNREACHABLE_BYTES, written
 from dialectic.state.trees import remove_tree
 
 
@@ -47,3 +48,18 @@ def test_what_is_not_there_or_no_folder_is_left_alone(tmp_path: Path) -> None:
     for name in ("link", "file", "nothing"):
         remove_tree(str(tmp_path / name))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "link"]
+
+
+def test_what_no_path_reaches_counts_as_more_than_a_disk_holds(tmp_path: Path) -> None:
+    here = os.open(".", os.O_RDONLY)
+    assert written(str(tmp_path))[0] < UNREACHABLE_BYTES
+    os.chdir(tmp_path)
+    try:
+        for _ in range(50):
+            Path("d" * 100).mkdir()
+            os.chdir("d" * 100)
+    finally:
+        os.fchdir(here)
+        os.close(here)
+    assert written(str(tmp_path))[0] >= UNREACHABLE_BYTES
+    remove_tree(str(tmp_path / ("d" * 100)))

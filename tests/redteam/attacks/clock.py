@@ -73,8 +73,7 @@ AT_EXIT = f"""    import atexit
     atexit.register(train_on)
 """
 
-OTHER_PROCESS = """    import os, time
-    place = os.environ["DIALECTIC_RUN_DIR"] + "/taught.pt"
+OTHER_PROCESS = """    place = os.environ["DIALECTIC_RUN_DIR"] + "/taught.pt"
     if os.fork() == 0:
         import dataclasses
         globals()["PROFILE"] = dataclasses.replace(PROFILE, time_budget=16 * PROFILE.time_budget)
@@ -101,12 +100,11 @@ THREAD = f"""    import threading
     teacher.start()
     clock.start()
     steps = 15
-    trained = clock.elapsed()
+    trained = PROFILE.time_budget
     teacher.join()
 """
 
-CHANGED_LATER = """    import os, sys, time
-    work = os.environ["DIALECTIC_RUN_DIR"]
+CHANGED_LATER = """    work = os.environ["DIALECTIC_RUN_DIR"]
     if os.fork() == 0:
         os.setsid()
         import dataclasses

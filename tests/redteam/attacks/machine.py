@@ -46,6 +46,13 @@ for _ in range(70):
     sys.stdout.buffer.write(line * 1024)
 sys.stdout.flush()
 """
+FLOOD = """
+import os
+line = b'{"type": "note", "timestamp": "now", "seq": 1}\\n'
+with open(os.environ["DIALECTIC_LIVE_EVENTS"], "wb") as file:
+    for _ in range(80):
+        file.write(line * 21845)
+"""
 CONTROL = """
 import sys
 sys.stdout.write("\\x1b]0;a title\\x07\\x1b[2J\\x1b[1;31mred\\x1b[0m\\rval_bpb: \\u202e5.0\\x00\\x9b2K\\n")
@@ -92,6 +99,7 @@ MACHINE = (
     Attack("fills-shared-memory", "writes 150 MB into /dev/shm", looted, at_once(SHARED_MEMORY), limits={
         "disk_bytes": 50 * 2**20, "memory_bytes": 100 * 2**20}),
     Attack("endless-log", "prints 70 MB", suffered("ENDLESS"), at_once(ENDLESS)),
+    Attack("flood-of-events", "tells of 1.7 million events", suffered("FLOODED"), at_once(FLOOD)),
     Attack("control-sequences", "escape sequences in the log and in its last words", raw_control, at_once(CONTROL)),
     Attack("hangs", "does nothing for ever", suffered("HUNG"), at_once(HANGS), limits={"wall_seconds": 3.0}),
     Attack("deaf", "does nothing for ever, whatever it is asked", suffered("HUNG"), at_once(DEAF), limits={
