@@ -102,6 +102,7 @@ class Profile:
     eval_tokens: int  # target tokens of an evaluation, or what is available
     eval_batch: int  # rows; four float32 copies of the logits [eval_batch, T, V] stay under 2 GB
     noise_sigma: float  # prior standard deviation of val_bpb between runs of one file, in bits per byte
+    effect_scale: float  # prior size of what a change does to val_bpb, in that of the h100 profile's changes
     warmup_steps: int  # throw-away steps before the clock starts
     compile: bool
     depth: int
@@ -115,9 +116,9 @@ class Profile:
 def _profiles() -> Iterator[Profile]:
     h100 = Profile(
         name="h100", device="cuda", corpus="climbmix", train_shards=10, sequence_length=2048, vocab_size=8192,
-        time_budget=300.0, clock="wall", eval_tokens=40 * 524_288, eval_batch=4, noise_sigma=0.002, warmup_steps=3,
-        compile=True, depth=8, aspect_ratio=64, head_dim=128, device_batch_size=128, total_batch_size=2**19,
-        window_pattern="SSSL",
+        time_budget=300.0, clock="wall", eval_tokens=40 * 524_288, eval_batch=4, noise_sigma=0.002, effect_scale=1.0,
+        warmup_steps=3, compile=True, depth=8, aspect_ratio=64, head_dim=128, device_batch_size=128,
+        total_batch_size=2**19, window_pattern="SSSL",
     )  # fmt: skip
     gpu_24gb = replace(
         h100, name="gpu-24gb", train_shards=4, eval_tokens=20 * 524_288, depth=6, device_batch_size=64,
@@ -129,13 +130,13 @@ def _profiles() -> Iterator[Profile]:
     )  # fmt: skip
     mps = replace(
         gpu_12gb, name="mps", device="mps", corpus="tinystories", train_shards=1, sequence_length=512, vocab_size=4096,
-        eval_tokens=2 * 524_288, eval_batch=32, noise_sigma=0.005, compile=False, device_batch_size=16,
-        total_batch_size=2**15,
+        eval_tokens=2 * 524_288, eval_batch=32, noise_sigma=0.005, effect_scale=3.0, compile=False,
+        device_batch_size=16, total_batch_size=2**15,
     )  # fmt: skip
     cpu = replace(
         mps, name="cpu", device="cpu", corpus="stdlib", sequence_length=256, vocab_size=2048, time_budget=60.0,
-        clock="cpu", eval_tokens=65_536, noise_sigma=0.018, warmup_steps=1, depth=3, aspect_ratio=32, head_dim=32,
-        total_batch_size=4096,
+        clock="cpu", eval_tokens=65_536, noise_sigma=0.018, effect_scale=8.0, warmup_steps=1, depth=3, aspect_ratio=32,
+        head_dim=32, total_batch_size=4096,
     )  # fmt: skip
     smoke = replace(
         cpu, name="smoke", sequence_length=64, vocab_size=512, time_budget=2.0, eval_tokens=8192, noise_sigma=0.05,

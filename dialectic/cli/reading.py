@@ -79,5 +79,5 @@ def session_belief(record: SessionRecord, results: Sequence[Result]) -> Belief |
     """What a session knows of baseline and incumbent; None before a baseline was scored."""
     if record.profile is None:
         return None
-    belief = retrace(record.profile.noise_sigma, results)
+    belief = retrace(Belief.under(record.profile), results)
     return belief if belief.mean is not None else None

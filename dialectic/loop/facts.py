@@ -50,6 +50,7 @@ def describe(
             clock=values["clock"],
             eval_tokens=values["eval_tokens"],
             noise_sigma=values["noise_sigma"],
+            effect_scale=values.get("effect_scale", 1.0),
             values=values,
             reason=told["reason"],
             overridden=told["own_time_budget"] != values["time_budget"],

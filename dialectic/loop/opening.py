@@ -70,7 +70,7 @@ def open_house(root: Path, settings: Settings, observer: Observer) -> House:
         executor=executor,
         observer=observer,
         graph=graph,
-        belief=Belief(prior_noise=profile.noise_sigma),
+        belief=Belief.under(profile),
         incumbent_text=train_py.decode("utf-8"),
         program=program.decode("utf-8"),
         steering=steering,

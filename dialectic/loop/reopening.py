@@ -88,7 +88,7 @@ def reopen_house(session: Session, settings: Settings, given: Collection[str], o
         executor=executor,
         observer=observer,
         graph=graph,
-        belief=Belief(prior_noise=profile.noise_sigma),
+        belief=Belief.under(profile),
         incumbent_text=base.decode("utf-8"),
         program=program.decode("utf-8"),
         steering=steering,
@@ -166,7 +166,7 @@ def _return_to(house: House, history: list[Iteration]) -> None:
         raise CorruptRecord(f"{session.folder}: plans or results are missing between others; restore them")
     for plan, result, tensions in finished:
         house.remember(plan, result, tensions)
-    house.belief = retrace(house.profile.noise_sigma, [result for _, result, _ in finished])
+    house.belief = retrace(Belief.under(house.profile), [result for _, result, _ in finished])
     house.commits = {plan.iteration: plan.candidate_commit for plan, _, _ in history}
     # An iteration without repeats takes about as long as a run with its scoring.
     taken = [result.cost.wall_seconds / max(len(result.verdict.runs), 1) for _, result, _ in finished]

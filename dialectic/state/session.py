@@ -23,6 +23,8 @@ class ProfileFacts(Value):
     eval_tokens: int
     noise_sigma: float
     """Prior SD of ``val_bpb`` between runs of one file."""
+    effect_scale: float = Field(default=1.0, gt=0)
+    """Prior size of candidates' effects on ``val_bpb``, in that of the published ones (and so in older records)."""
     values: dict[str, float | int | str | bool]
     """Every field of the profile, for the arithmetic of knobs such as ``PROFILE.depth``."""
     reason: str

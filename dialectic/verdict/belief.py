@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from dialectic.state.result import Estimate, ScoredRun
-from dialectic.verdict.effects import FIELD, Effect, Prior, posterior
+from dialectic.state.session import ProfileFacts
+from dialectic.verdict.effects import FIELD, Effect, Prior, expected, posterior
 
 PRIOR_NOISE_RUNS = 3
 """Degrees of freedom that the profile's prior noise is worth: it may be off by a factor of two or three."""
@@ -62,6 +63,11 @@ class Belief:
     tests: int = 0
     candidates: tuple[int, ...] = ()
     discoveries: tuple[int, ...] = ()
+
+    @classmethod
+    def under(cls, profile: ProfileFacts) -> Belief:
+        """What is believed before the baseline has run."""
+        return cls(prior_noise=profile.noise_sigma, effects=expected(profile.effect_scale))
 
     @property
     def noise(self) -> float:

@@ -51,7 +51,7 @@ class Prior:
     """What a session believes of its candidates' effects."""
 
     sizes: tuple[float, ...]
-    """Probability of each size."""
+    """Probability of each of :data:`SIZES`, times the session's scale."""
     counts: tuple[Counts, ...]
     """Under each size: expected counts of (none, worse by scale, better by scale)."""
     weights: Counts
@@ -64,8 +64,17 @@ def _prior(sizes: tuple[float, ...], counts: tuple[Counts, ...]) -> Prior:
     return Prior(sizes, counts, weights)
 
 
-FIELD = _prior(SIZE_SHARES, tuple(_field(size) for size in SIZES))
-"""What is believed before the first candidate."""
+def expected(scale: float = 1.0) -> Prior:
+    """What is believed before the first candidate, where effects are ``scale`` times as large as the field's.
+
+    The field's are those of five minutes on an accelerator; a minute on a processor ends high on the learning curve,
+    where the same changes are worth many times as much.
+    """
+    return _prior(SIZE_SHARES, tuple(_field(size * scale) for size in SIZES))
+
+
+FIELD = expected()
+"""What is believed of the field's own candidates."""
 
 
 @dataclass(frozen=True)

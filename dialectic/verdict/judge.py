@@ -63,9 +63,8 @@ def judge(
     return _compare(belief, after, experiment_id, [*candidate, *incumbent], _decide(belief, after, rule, deletes))
 
 
-def retrace(prior_noise: float, results: Iterable[Result]) -> Belief:
-    """The belief that a session's recorded verdicts left, in the order of its iterations."""
-    belief = Belief(prior_noise=prior_noise)
+def retrace(belief: Belief, results: Iterable[Result]) -> Belief:
+    """The belief that a session's recorded verdicts left of its first one, in the order of its iterations."""
     for result in results:
         belief = replay(belief, f"{result.session_id}:{result.iteration_label}", result.verdict)
     return belief

@@ -210,7 +210,9 @@ class Builder:
 
     def belief(self) -> Belief:
         """What the verdict makes of the results."""
-        return retrace(SD, [result for _, result, _ in self.session.history() if result is not None])
+        return retrace(
+            Belief(prior_noise=SD), [result for _, result, _ in self.session.history() if result is not None]
+        )
 
     def live(
         self, phase: str, is_active: bool, iteration: int = 1, count: int = 4, k: int = 1, of: RunOf = "candidate"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -58,5 +59,7 @@ def test_nothing_is_decided_by_the_hold_out(run_script: RunScript) -> None:
         results = [result for _, result, _ in session.history() if result is not None]
         text = json.dumps([[result.verdict.model_dump(mode="json"), result.outcome] for result in results])
         verdicts.append(text.replace(session.id, "session"))
+        for name in ("experiment_logs", "knowledge_base"):  # what the first has learned is not for the second
+            shutil.rmtree(session.folder.parent.parent / name)
     assert verdicts[0] == verdicts[1]
     assert '"keep"' in verdicts[0]

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from tests.loop.conftest import RunScript
 
-FALLS = {str(number): {"val_bpb": bpb} for number, bpb in enumerate((2.0, 1.95, 1.99, 1.90, 2.1, 2.05, 1.97), 1)}
+FALLS = {str(number): {"val_bpb": bpb} for number, bpb in enumerate((2.0, 1.75, 1.79, 1.70, 1.9, 1.85, 1.77), 1)}
 
 
 def test_every_reflection_says_what_the_next_plan_is_told(run_script: RunScript) -> None:

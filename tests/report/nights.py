@@ -65,8 +65,7 @@ def material(iterations: Sequence[Iteration], record: SessionRecord | None = Non
     record = record or session()
     graph = rebuild([(record, iterations)])
     results = [result for _, result, _ in iterations if result is not None]
-    noise = record.profile.noise_sigma if record.profile else 0.0
-    belief = retrace(noise, results) if record.profile else Belief(prior_noise=noise)
+    belief = retrace(Belief.under(record.profile) if record.profile else Belief(prior_noise=0.0), results)
     known = belief.mean is not None
     incumbent = belief.incumbent if known else None
     return Material(
