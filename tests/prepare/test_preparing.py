@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -136,8 +138,8 @@ def test_a_read_only_cache(copied: Path) -> None:
     cache.chmod(0o555)
     user = os.geteuid()
     if user == 0:
-        for folder in list(cache.parents)[:3]:  # pytest's own, which are for its user alone
-            folder.chmod(0o755)
+        for folder in takewhile(lambda path: path != Path(tempfile.gettempdir()), cache.parents):
+            folder.chmod(0o755)  # pytest's own are for its user alone
     _modules_read_before_the_user_changes(cache)
     try:
         if user == 0:

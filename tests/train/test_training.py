@@ -79,7 +79,7 @@ def test_events_tell_the_whole_run(finished: tuple[Path, str, list[Any]]) -> Non
     _, _, events = finished
     kinds = [event["type"] for event in events]
     assert kinds[0] == "run_started"
-    assert kinds[-2:] == ["eval_started", "run_summary"]
+    assert kinds[-3:] == ["eval_started", "handed_over", "run_summary"]
     steps = [event for event in events if event["type"] == "train_step"]
     assert steps
     assert set(steps[0]) == STEP_FIELDS
