@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialectic.verdict.effects import FIELD, SIZES, Prior, learn, posterior
+from dialectic.verdict import Belief
+from dialectic.verdict.effects import FIELD, SIZES, Prior, expected, learn, posterior
+from tests.workspace.sample import PROFILE
 
 MEASURED = st.floats(-1.0, 1.0)
 VARIANCE = st.floats(1e-9, 1e-2)
@@ -56,3 +58,11 @@ def test_where_nothing_gets_better_a_low_number_is_believed_less() -> None:
     for _ in range(40):
         prior = learn(prior, posterior(prior, 5e-3, 1e-6))
     assert posterior(prior, -3e-3, 1e-5).mean > posterior(FIELD, -3e-3, 1e-5).mean
+
+
+def test_where_effects_are_large_a_low_number_is_believed_more() -> None:
+    """What two noise SDs of gain are worth depends on how large changes usually are."""
+    noise = 0.018
+    assert posterior(expected(8.0), -2 * noise, noise**2).mean < posterior(FIELD, -2 * noise, noise**2).mean < 0
+    belief = Belief.under(PROFILE.model_copy(update={"noise_sigma": noise, "effect_scale": 8.0}))
+    assert (belief.noise, belief.effects) == (noise, expected(8.0))
