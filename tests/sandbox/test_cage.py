@@ -132,7 +132,7 @@ def test_a_killed_supervisor_takes_the_run_along(tmp_path: Path, level: Level) -
     os.kill(handle.pid, signal.SIGKILL)
     if level == "sealed":
         until(lambda: all(gone(process.pid) for process in family))
-    until(lambda: gone(leader.pid))
+    until(lambda: gone(leader.pid) and executor.poll(handle).state == "lost")
     assert executor.collect(handle).failure.kind == "lost"
     for process in family:
         if not gone(process.pid):
