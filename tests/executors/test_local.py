@@ -134,8 +134,7 @@ def test_killing_the_supervisor_kills_the_run(executor: LocalExecutor, make_job:
     family = [psutil.Process(leader), *psutil.Process(leader).children()]
     assert len(family) == 2
     os.kill(handle.pid, signal.SIGKILL)
-    until(lambda: all(gone(process.pid) for process in family))
-    assert executor.poll(handle).state == "lost"
+    until(lambda: all(gone(process.pid) for process in family) and executor.poll(handle).state == "lost")
     record = executor.collect(handle)
     assert (record.status, record.failure.kind, record.exit_code) == ("failed", "lost", -1)
     assert private_folders(job) == []
